@@ -1,0 +1,19 @@
+//! The provider contract: what every cloud adapter offers Marquee, and nothing a single vendor does.
+//!
+//! Reading order: [`contract`] (the traits and what they exchange), [`capability`] (which parts a cloud has,
+//! as data), [`error`] (a failure with its retry verdict), then the layers that every call goes through.
+//!
+//! An adapter is a crate with a [`Connector`]: it turns credentials and settings into a [`Cloud`]. It knows
+//! nothing of organizations, databases or HTTP routes, and nothing here knows a vendor.
+
+pub mod capability;
+pub mod contract;
+pub mod error;
+
+pub use capability::{Capabilities, PermissionNeed};
+pub use contract::{
+    Cloud, CloudRegion, CloudService, Connection, ConnectionTest, Connector, CredentialError, Identity,
+    Inventory, Observed, ObservedRelation, Page, PageSink, PermissionCheck, PermissionStatus, Scope,
+    ServerRules,
+};
+pub use error::{CloudError, ErrorKind, Retry};

@@ -1,0 +1,50 @@
+//! Closed sets of words: an enum whose variants each have one spelling, the same in JSON, SQL and on the
+//! command line.
+
+/// The text is none of the words of the set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of: {expected}")]
+pub struct UnknownWord {
+    /// The words that would have been understood, comma-separated.
+    pub expected: String,
+}
+
+/// Declares an enum with one spelling a variant: `ALL`, `as_str`, `FromStr`, `Display`, serde and a schema.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! words {
+    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $word)] $variant,)*
+        }
+
+        impl $name {
+            /// Every word of the set, in the order of its declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The one spelling, in JSON, SQL and on the command line.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::words::UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text).ok_or_else(|| {
+                    let words: Vec<_> = Self::ALL.iter().map(|word| word.as_str()).collect();
+                    $crate::words::UnknownWord { expected: words.join(", ") }
+                })
+            }
+        }
+    };
+}
