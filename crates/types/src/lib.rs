@@ -23,7 +23,7 @@ pub use id::{
     SyncId, UserId,
 };
 pub use operation::OperationState;
-pub use permission::Permission;
+pub use permission::{Permission, PermissionSet};
 pub use problem::{FieldError, Problem};
 pub use resource::{ResourceKind, ResourceState};
 pub use role::Role;
