@@ -22,7 +22,7 @@ pub trait Id: Copy + fmt::Display + FromStr<Err = ParseIdError> + From<Uuid> + I
     const PREFIX: &'static str;
 }
 
-fn parse(prefix: &'static str, text: &str) -> Result<Uuid, ParseIdError> {
+pub(crate) fn parse(prefix: &'static str, text: &str) -> Result<Uuid, ParseIdError> {
     let error = ParseIdError { prefix };
     let rest =
         text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).ok_or_else(|| error.clone())?;

@@ -24,6 +24,9 @@ macro_rules! words {
             /// Every word of the set, in the order of its declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
+            /// The spelling of every word, in the same order.
+            pub const WORDS: &'static [&'static str] = &[$($word,)*];
+
             /// The one spelling, in JSON, SQL and on the command line.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
