@@ -8,7 +8,7 @@ use marquee_types::{FieldError, ResourceKind, ResourceState, resource::Relation}
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::{Capabilities, CloudError};
+use crate::{Capabilities, CloudError, RawJson};
 
 /// Makes clouds of one vendor. One value per adapter stands in the registry.
 pub trait Connector: Send + Sync {
@@ -238,14 +238,16 @@ pub struct Observed {
     pub created_at: Option<DateTime<Utc>>,
     /// Normalised attributes, the same names for every vendor: `vcpus`, `memory_mib`, `size_gib`, `engine`, …
     pub attributes: Map<String, Value>,
-    /// Everything else the vendor said, in the vendor's words. Never a secret (user data is not asked for).
-    pub raw: Value,
-    /// How it stands to others.
+    /// What the vendor said, in the vendor's words: a JSON object, lists without an order of their own sorted,
+    /// without tags and without what changes by itself all the time. Never a secret (user data is not asked
+    /// for).
+    pub raw: RawJson,
+    /// How it stands to others, sorted.
     pub relations: Vec<ObservedRelation>,
 }
 
 /// "this resource `relation` `target`".
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObservedRelation {
     /// How.
     pub relation: Relation,

@@ -1,7 +1,8 @@
 //! The provider contract: what every cloud adapter offers Marquee, and nothing a single vendor does.
 //!
 //! Reading order: [`contract`] (the traits and what they exchange), [`capability`] (which parts a cloud has,
-//! as data), [`error`] (a failure with its retry verdict), then the layers that every call goes through.
+//! as data), [`error`] (a failure with its retry verdict), then
+//! [`layers`], which every call goes through.
 //!
 //! An adapter is a crate with a [`Connector`]: it turns credentials and settings into a [`Cloud`]. It knows
 //! nothing of organizations, databases or HTTP routes, and nothing here knows a vendor.
@@ -9,6 +10,8 @@
 pub mod capability;
 pub mod contract;
 pub mod error;
+pub mod layers;
+pub mod raw;
 
 pub use capability::{Capabilities, PermissionNeed};
 pub use contract::{
@@ -17,3 +20,5 @@ pub use contract::{
     ServerRules,
 };
 pub use error::{CloudError, ErrorKind, Retry};
+pub use layers::{CallSite, Layers};
+pub use raw::RawJson;

@@ -77,6 +77,8 @@ crate::words! {
         ProtectedBy = "protected_by",
         /// Was made from a disk, image or snapshot.
         CreatedFrom = "created_from",
+        /// Starts and stops: a scaling group its instances.
+        Manages = "manages",
         /// Sends traffic to.
         RoutesTo = "routes_to",
         /// Repeats the data of.
