@@ -1,0 +1,6 @@
+//! The database crate against a real PostgreSQL, as the application's own roles.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails should stop where it failed")]
+
+mod support;
+mod transaction;
