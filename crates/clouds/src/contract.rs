@@ -251,6 +251,8 @@ pub struct Observed {
 pub struct ObservedRelation {
     /// How.
     pub relation: Relation,
+    /// What the other is.
+    pub kind: ResourceKind,
     /// The native id of the other; it need not be known yet.
     pub target: String,
 }

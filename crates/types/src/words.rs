@@ -28,7 +28,7 @@ macro_rules! words {
             pub const WORDS: &'static [&'static str] = &[$($word,)*];
 
             /// The one spelling, in JSON, SQL and on the command line.
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
         }
