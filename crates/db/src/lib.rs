@@ -22,6 +22,7 @@ mod connect;
 mod connection;
 mod context;
 mod db;
+pub mod embedded;
 mod error;
 pub mod migrate;
 mod notices;

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails should stop where it failed")]
 
+mod embedded;
 mod support;
 mod transaction;
