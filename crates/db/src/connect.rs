@@ -50,7 +50,6 @@ impl Target {
     }
 
     /// The same server and login, another database.
-    #[cfg(any(test, feature = "testing"))]
     pub fn with_database(mut self, name: &str) -> Self {
         self.config.dbname(name);
         self
@@ -65,6 +64,11 @@ impl Target {
         if let Err(error) = asked {
             tracing::debug!(error = causes(&error), "a statement could not be cancelled");
         }
+    }
+
+    /// The database's name.
+    pub fn database(&self) -> &str {
+        self.config.get_dbname().unwrap_or_else(|| self.user())
     }
 
     /// The login's name.

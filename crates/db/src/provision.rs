@@ -5,8 +5,10 @@
 //! rather runs the SQL gets it from [`roles_sql`]. None of the roles may become another: a password that leaks
 //! from the request path must not open the owner's door.
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand::RngExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
+use sha2::Sha256;
 use tokio_postgres::Client;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -42,6 +44,18 @@ impl Passwords {
         Self { owner: one(), app: one(), system: one() }
     }
 
+    /// Passwords that follow from the privileged login's own, so that every process which is given that login
+    /// finds the same ones. Whoever knows that password may set these anyway.
+    fn derived(privileged: &str, database: &str) -> Result<Self, DbError> {
+        let one = |role: &str| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(privileged.as_bytes())
+                .map_err(|error| DbError::misuse(format!("the privileged password: {error}")))?;
+            mac.update(format!("marquee role password\n{role}\n{database}").as_bytes());
+            Ok::<_, DbError>(SecretString::from(hex::encode(mac.finalize().into_bytes())))
+        };
+        Ok(Self { owner: one(ROLES[0])?, app: one(ROLES[1])?, system: one(ROLES[2])? })
+    }
+
     fn each(&self) -> [(&'static str, &SecretString); 3] {
         [(ROLES[0], &self.owner), (ROLES[1], &self.app), (ROLES[2], &self.system)]
     }
@@ -54,6 +68,21 @@ pub async fn provision(privileged: &SecretString, database: &str) -> Result<Data
     provision_with(privileged, database, &Passwords::random()).await
 }
 
+/// The three logins of the database that a privileged URL names, made if need be: for an operator who gives one
+/// URL only. The URL must have a password, and its login must be able to make roles.
+pub async fn for_one_login(privileged: &SecretString) -> Result<DatabaseUrls, DbError> {
+    let parsed =
+        Url::parse(privileged.expose_secret()).map_err(|error| DbError::misuse(error.to_string()))?;
+    let Some(password) = parsed.password().filter(|password| !password.is_empty()) else {
+        return Err(DbError::misuse(
+            "the database URL has no password to make the three roles' passwords from",
+        ));
+    };
+    let database = Target::parse(privileged)?.database().to_owned();
+    let passwords = Passwords::derived(password, &database)?;
+    provision_with(privileged, &database, &passwords).await
+}
+
 /// As [`provision`], with passwords of the caller's choice.
 pub async fn provision_with(
     privileged: &SecretString,
@@ -64,7 +93,7 @@ pub async fn provision_with(
     let target = Target::parse(privileged)?;
     let client = connect::connect(&target, &tasks).await?;
     make_roles(&client, passwords).await?;
-    make_database(&client, database).await?;
+    make_database(privileged, &client, database).await?;
     urls(privileged, database, passwords)
 }
 
@@ -109,7 +138,7 @@ fn role_statement(verb: &str, role: &str, password: &str) -> String {
     format!("{verb} ROLE {role} LOGIN PASSWORD '{password}'")
 }
 
-async fn make_database(client: &Client, database: &str) -> Result<(), DbError> {
+async fn make_database(privileged: &SecretString, client: &Client, database: &str) -> Result<(), DbError> {
     let name = identifier(database);
     let exists: bool = client
         .query_one("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", &[&database])
@@ -129,7 +158,31 @@ async fn make_database(client: &Client, database: &str) -> Result<(), DbError> {
             ))
             .await?;
     }
+    if exists {
+        adopt_if_empty(privileged, client, database).await?;
+    }
     client.batch_execute(&database_grants(&name)).await?;
+    Ok(())
+}
+
+/// A database that was made for Marquee and is still empty becomes the owner's; another's tables are left alone,
+/// and the migrations then say that they may not create any.
+async fn adopt_if_empty(privileged: &SecretString, client: &Client, database: &str) -> Result<(), DbError> {
+    let tasks = TaskTracker::new();
+    let inside = connect::connect(&Target::parse(privileged)?.with_database(database), &tasks).await?;
+    let empty: bool = inside
+        .query_one(
+            "SELECT NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = 'public')",
+            &[],
+        )
+        .await?
+        .get(0);
+    if empty {
+        client
+            .batch_execute(&format!("ALTER DATABASE {} OWNER TO marquee_owner", identifier(database)))
+            .await?;
+    }
     Ok(())
 }
 
