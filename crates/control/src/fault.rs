@@ -173,7 +173,8 @@ impl Fault {
             }
             Self::Cloud(error) | Self::Verification(error) => error.to_string(),
             Self::Internal(_) => {
-                "Something went wrong inside Marquee. The logs have the details under this request id.".to_owned()
+                "Something went wrong inside Marquee. The logs have the details under this request id."
+                    .to_owned()
             }
         }
     }
@@ -190,7 +191,11 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("already_exists", 409, "Another one has that name."),
     ("idempotency_key_in_use", 409, "A request with this key is still under way; see `Retry-After`."),
     ("idempotency_key_reused", 409, "This key was used with another body."),
-    ("idempotency_answer_lost", 409, "The first request with this key took effect, but its answer was lost in a crash."),
+    (
+        "idempotency_answer_lost",
+        409,
+        "The first request with this key took effect, but its answer was lost in a crash.",
+    ),
     ("operation_done", 409, "The operation has already ended."),
     ("last_owner", 409, "An organization keeps at least one owner."),
     ("choose_organization", 409, "The user is a member of several organizations; name one."),
@@ -208,7 +213,8 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("cloud_timeout", 504, "A cloud did not answer in time."),
 ];
 
-fn cloud_problem(error: &CloudError) -> CloudProblem {
+/// What a cloud answered when it failed us, for the wire.
+pub fn cloud_problem(error: &CloudError) -> CloudProblem {
     CloudProblem {
         cloud: error.cloud.to_owned(),
         operation: error.operation.clone(),

@@ -1,0 +1,344 @@
+//! All SQL of the providers.
+
+use chrono::{DateTime, Utc};
+use marquee_clouds::{CloudRegion, CloudService};
+use marquee_db::{DbError, Org, Row, Tx};
+use marquee_types::{ProviderId, SyncId};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    model::{Draft, SealedCredentials, Stored, Verified},
+    wire::{LastSync, Provider, Region, Service},
+};
+use crate::vault::Sealed;
+
+const LIST: &str = "
+    SELECT p.id, p.name, p.kind, p.settings, p.external_id, p.account, p.principal, p.verified_at,
+           p.sync_interval_seconds, p.version, p.created_at, p.updated_at, c.description,
+           s.next_sync_at, s.last_sync_id, s.last_state, s.last_finished_at
+      FROM cloud_providers p
+      LEFT JOIN cloud_provider_credentials c ON c.organization_id = p.organization_id AND c.provider_id = p.id
+      LEFT JOIN sync_schedules s ON s.organization_id = p.organization_id AND s.provider_id = p.id
+     WHERE p.deleted_at IS NULL AND p.id > $1
+     ORDER BY p.id
+     LIMIT $2";
+
+const GET: &str = "
+    SELECT p.id, p.name, p.kind, p.settings, p.external_id, p.account, p.principal, p.verified_at,
+           p.sync_interval_seconds, p.version, p.created_at, p.updated_at, c.description,
+           s.next_sync_at, s.last_sync_id, s.last_state, s.last_finished_at
+      FROM cloud_providers p
+      LEFT JOIN cloud_provider_credentials c ON c.organization_id = p.organization_id AND c.provider_id = p.id
+      LEFT JOIN sync_schedules s ON s.organization_id = p.organization_id AND s.provider_id = p.id
+     WHERE p.deleted_at IS NULL AND p.id = $1";
+
+const STORED: &str = "
+    SELECT p.name, p.kind, p.settings, p.external_id, p.version, c.key_id, c.wrapped_key, c.nonce, c.ciphertext,
+           c.binding_version, c.binding, c.description
+      FROM cloud_providers p
+      LEFT JOIN cloud_provider_credentials c ON c.organization_id = p.organization_id AND c.provider_id = p.id
+     WHERE p.deleted_at IS NULL AND p.id = $1";
+
+const LOCK_CONNECTED: &str = "
+    SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE";
+
+const INSERT: &str = "
+    INSERT INTO cloud_providers (organization_id, id, name, kind, settings, external_id, account, principal,
+                                 verified_at, sync_interval_seconds, created_at, updated_at)
+    VALUES (current_organization(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)";
+
+const PUT_CREDENTIALS: &str = "
+    INSERT INTO cloud_provider_credentials (organization_id, provider_id, key_id, wrapped_key, nonce, ciphertext,
+                                            binding_version, binding, description, updated_at)
+    VALUES (current_organization(), $1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (organization_id, provider_id) DO UPDATE
+       SET key_id = excluded.key_id, wrapped_key = excluded.wrapped_key, nonce = excluded.nonce,
+           ciphertext = excluded.ciphertext, binding_version = excluded.binding_version,
+           binding = excluded.binding, description = excluded.description, updated_at = excluded.updated_at";
+
+const INSERT_SCHEDULE: &str = "
+    INSERT INTO sync_schedules (organization_id, provider_id, next_sync_at)
+    VALUES (current_organization(), $1, $2)";
+
+const UPDATE: &str = "
+    UPDATE cloud_providers
+       SET name = $3, kind = $4, settings = $5, sync_interval_seconds = $6, updated_at = $7,
+           account = coalesce($8, account), principal = coalesce($9, principal),
+           verified_at = CASE WHEN $11 THEN $10 ELSE verified_at END, version = version + 1
+     WHERE id = $1 AND deleted_at IS NULL AND ($2::bigint IS NULL OR version = $2)
+    RETURNING version";
+
+const DELETE: &str = "
+    UPDATE cloud_providers SET deleted_at = $3, updated_at = $3, version = version + 1
+     WHERE id = $1 AND deleted_at IS NULL AND ($2::bigint IS NULL OR version = $2)
+    RETURNING version";
+
+const DELETE_CREDENTIALS: &str = "DELETE FROM cloud_provider_credentials WHERE provider_id = $1";
+const DELETE_SCHEDULE: &str = "DELETE FROM sync_schedules WHERE provider_id = $1";
+
+const REGIONS: &str = "
+    SELECT region, name, enabled, discovered_at FROM cloud_provider_regions WHERE provider_id = $1 ORDER BY region";
+const DELETE_REGIONS: &str = "DELETE FROM cloud_provider_regions WHERE provider_id = $1";
+const INSERT_REGIONS: &str = "
+    INSERT INTO cloud_provider_regions (organization_id, provider_id, region, name, enabled, discovered_at)
+    SELECT current_organization(), $1, region, name, enabled, $5
+      FROM unnest($2::text[], $3::text[], $4::boolean[]) AS found (region, name, enabled)";
+
+const SERVICES: &str = "
+    SELECT service, name, regions, discovered_at FROM cloud_provider_services WHERE provider_id = $1 ORDER BY service";
+const DELETE_SERVICES: &str = "DELETE FROM cloud_provider_services WHERE provider_id = $1";
+const INSERT_SERVICE: &str = "
+    INSERT INTO cloud_provider_services (organization_id, provider_id, service, name, regions, discovered_at)
+    VALUES (current_organization(), $1, $2, $3, $4, $5)";
+
+/// A page of the providers, in the order of their ids, each with its version. Consumes the transaction.
+pub async fn list(
+    tx: Tx<Org>,
+    after: Option<ProviderId>,
+    limit: i64,
+) -> Result<Vec<(Provider, i64)>, DbError> {
+    let after = after.map_or(Uuid::nil(), ProviderId::uuid);
+    Ok(tx.read(LIST, &[&after, &limit]).await?.iter().map(provider).collect())
+}
+
+/// One provider and its version. Consumes the transaction.
+pub async fn get(tx: Tx<Org>, id: ProviderId) -> Result<Option<(Provider, i64)>, DbError> {
+    Ok(tx.read(GET, &[&id.uuid()]).await?.first().map(provider))
+}
+
+/// One provider as it is after the changes of this transaction.
+pub async fn get_changed(tx: &mut Tx<Org>, id: ProviderId) -> Result<Option<(Provider, i64)>, DbError> {
+    Ok(tx.query_opt(GET, &[&id.uuid()]).await?.as_ref().map(provider))
+}
+
+/// The row with its sealed credentials.
+pub async fn stored(tx: &mut Tx<Org>, id: ProviderId) -> Result<Option<Stored>, DbError> {
+    Ok(tx.query_opt(STORED, &[&id.uuid()]).await?.as_ref().map(stored_row))
+}
+
+/// Whether the provider is connected; it stays so until this transaction ends.
+pub async fn lock_connected(tx: &mut Tx<Org>, id: ProviderId) -> Result<bool, DbError> {
+    Ok(tx.query_opt(LOCK_CONNECTED, &[&id.uuid()]).await?.is_some())
+}
+
+/// Writes a new provider, its credentials and its schedule, in one wait. A taken name breaks the constraint
+/// `cloud_providers_name`.
+pub async fn insert(
+    tx: &mut Tx<Org>,
+    id: ProviderId,
+    draft: &Draft,
+    external_id: &str,
+    credentials: &SealedCredentials,
+    verified: Option<&Verified>,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let id = id.uuid();
+    let account = verified.map(|v| v.identity.account.as_str());
+    let principal = verified.map(|v| v.identity.principal.as_str());
+    let at = verified.map(|v| v.at);
+    let sealed = &credentials.sealed;
+    let mut batch = tx.batch();
+    batch.add(
+        INSERT,
+        &[
+            &id,
+            &draft.name,
+            &draft.kind,
+            &draft.settings,
+            &external_id,
+            &account,
+            &principal,
+            &at,
+            &draft.sync_interval_seconds,
+            &now,
+        ],
+    );
+    batch.add(
+        PUT_CREDENTIALS,
+        &[
+            &id,
+            &sealed.key_id,
+            &sealed.wrapped_key,
+            &sealed.nonce,
+            &sealed.ciphertext,
+            &sealed.binding_version,
+            &credentials.binding,
+            &credentials.description,
+            &now,
+        ],
+    );
+    batch.add(INSERT_SCHEDULE, &[&id, &now]);
+    batch.run().await.map(|_| ())
+}
+
+/// Writes the credentials, new or instead of the old.
+pub async fn put_credentials(
+    tx: &mut Tx<Org>,
+    id: ProviderId,
+    credentials: &SealedCredentials,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let sealed = &credentials.sealed;
+    tx.execute(
+        PUT_CREDENTIALS,
+        &[
+            &id.uuid(),
+            &sealed.key_id,
+            &sealed.wrapped_key,
+            &sealed.nonce,
+            &sealed.ciphertext,
+            &sealed.binding_version,
+            &credentials.binding,
+            &credentials.description,
+            &now,
+        ],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Replaces a provider's configuration; `None` if it is not there, or not at that version.
+pub async fn update(
+    tx: &mut Tx<Org>,
+    id: ProviderId,
+    if_match: Option<i64>,
+    draft: &Draft,
+    verified: Option<&Verified>,
+    unverify: bool,
+    now: DateTime<Utc>,
+) -> Result<Option<i64>, DbError> {
+    let row = tx
+        .query_opt(
+            UPDATE,
+            &[
+                &id.uuid(),
+                &if_match,
+                &draft.name,
+                &draft.kind,
+                &draft.settings,
+                &draft.sync_interval_seconds,
+                &now,
+                &verified.map(|v| v.identity.account.as_str()),
+                &verified.map(|v| v.identity.principal.as_str()),
+                &verified.map(|v| v.at),
+                &(verified.is_some() || unverify),
+            ],
+        )
+        .await?;
+    Ok(row.map(|row| row.get("version")))
+}
+
+/// Disconnects a provider; `None` if it is not there, or not at that version.
+pub async fn delete(
+    tx: &mut Tx<Org>,
+    id: ProviderId,
+    if_match: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<Option<i64>, DbError> {
+    let row = tx.query_opt(DELETE, &[&id.uuid(), &if_match, &now]).await?;
+    if row.is_some() {
+        tx.execute(DELETE_CREDENTIALS, &[&id.uuid()]).await?;
+        tx.execute(DELETE_SCHEDULE, &[&id.uuid()]).await?;
+    }
+    Ok(row.map(|row| row.get("version")))
+}
+
+/// The regions as last discovered, and when that was.
+pub async fn regions(
+    tx: &mut Tx<Org>,
+    id: ProviderId,
+) -> Result<(Vec<Region>, Option<DateTime<Utc>>), DbError> {
+    let rows = tx.query(REGIONS, &[&id.uuid()]).await?;
+    let region =
+        |row: &Row| Region { id: row.get("region"), name: row.get("name"), enabled: row.get("enabled") };
+    Ok((rows.iter().map(region).collect(), rows.first().map(|row| row.get("discovered_at"))))
+}
+
+/// Puts the discovered regions in the place of the old.
+pub async fn put_regions(
+    tx: &mut Tx<Org>,
+    id: ProviderId,
+    found: &[CloudRegion],
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let ids: Vec<&str> = found.iter().map(|region| region.id.as_str()).collect();
+    let names: Vec<Option<&str>> = found.iter().map(|region| region.name.as_deref()).collect();
+    let enabled: Vec<bool> = found.iter().map(|region| region.enabled).collect();
+    tx.execute(DELETE_REGIONS, &[&id.uuid()]).await?;
+    tx.execute(INSERT_REGIONS, &[&id.uuid(), &ids, &names, &enabled, &now]).await?;
+    Ok(())
+}
+
+/// The services as last discovered, and when that was.
+pub async fn services(
+    tx: &mut Tx<Org>,
+    id: ProviderId,
+) -> Result<(Vec<Service>, Option<DateTime<Utc>>), DbError> {
+    let rows = tx.query(SERVICES, &[&id.uuid()]).await?;
+    let service =
+        |row: &Row| Service { id: row.get("service"), name: row.get("name"), regions: row.get("regions") };
+    Ok((rows.iter().map(service).collect(), rows.first().map(|row| row.get("discovered_at"))))
+}
+
+/// Puts the discovered services in the place of the old.
+pub async fn put_services(
+    tx: &mut Tx<Org>,
+    id: ProviderId,
+    found: &[CloudService],
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    tx.execute(DELETE_SERVICES, &[&id.uuid()]).await?;
+    for service in found {
+        tx.execute(INSERT_SERVICE, &[&id.uuid(), &service.id, &service.name, &service.regions, &now]).await?;
+    }
+    Ok(())
+}
+
+fn provider(row: &Row) -> (Provider, i64) {
+    let last_sync = match (row.get("last_sync_id"), row.get("last_state"), row.get("last_finished_at")) {
+        (Some(id), Some(state), Some(finished_at)) => {
+            Some(LastSync { id: SyncId::from(id), state, finished_at })
+        }
+        _ => None,
+    };
+    let provider = Provider {
+        id: ProviderId::from(row.get::<_, Uuid>("id")),
+        name: row.get("name"),
+        kind: row.get("kind"),
+        settings: row.get("settings"),
+        credentials: row.get::<_, Option<Value>>("description").unwrap_or(Value::Null),
+        external_id: row.get("external_id"),
+        account: row.get("account"),
+        principal: row.get("principal"),
+        verified_at: row.get("verified_at"),
+        sync_interval_seconds: row.get("sync_interval_seconds"),
+        next_sync_at: row.get("next_sync_at"),
+        last_sync,
+        created_at: row.get("created_at"),
+        updated_at: row.get("updated_at"),
+    };
+    (provider, row.get("version"))
+}
+
+fn stored_row(row: &Row) -> Stored {
+    let credentials = row.get::<_, Option<String>>("key_id").map(|key_id| SealedCredentials {
+        sealed: Sealed {
+            key_id,
+            wrapped_key: row.get("wrapped_key"),
+            nonce: row.get("nonce"),
+            ciphertext: row.get("ciphertext"),
+            binding_version: row.get("binding_version"),
+        },
+        binding: row.get("binding"),
+        description: row.get("description"),
+    });
+    Stored {
+        name: row.get("name"),
+        kind: row.get("kind"),
+        settings: row.get("settings"),
+        external_id: row.get("external_id"),
+        version: row.get("version"),
+        credentials,
+    }
+}

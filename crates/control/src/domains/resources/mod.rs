@@ -1,0 +1,33 @@
+//! Resources: one inventory of what exists in every connected cloud, and what it was before.
+//!
+//! A **resource** is one thing a provider has. Its id is made of provider, kind and native id, so that it is
+//! known before the row is written and stays the same if the thing goes and comes back. A **sync** is one
+//! discovery run over a provider: a durable operation whose steps are **scopes** (a service in a region), each
+//! of which succeeds or fails alone.
+//!
+//! What the inventory promises:
+//!
+//! * **Unchanged means unwritten.** A resource is compared by its digest; freshness is the scope's
+//!   (`sync_scopes.complete_at`) and is shown with each resource as `fresh_at`.
+//! * **Nothing is deleted without a second look.** After a listing that was proven complete, what it lacked is
+//!   looked up by id; only "does not exist" from the cloud itself, or a second complete listing without it,
+//!   deletes. A listing that failed half-way deletes nothing.
+//! * **History is whole versions**, each true in `[valid_from, valid_to)`; `as_of` reads them. It reaches back
+//!   [`model::HORIZON`]; asking for an earlier time is refused.
+//! * **One sync at a time** for a provider: asking for one while one runs joins it.
+//! * A sync that is killed goes on where it was: scopes that are done stay done, the rest are listed again,
+//!   and writing a page twice is the same as writing it once.
+//!
+//! [`workers`] lists and compares; [`store`] has all the SQL; [`filter`] is the language of lists.
+
+mod actions;
+mod filter;
+mod model;
+mod routes;
+mod store;
+mod wire;
+mod workers;
+
+pub use routes::routes;
+pub use store::retire_provider;
+pub use workers::{SCHEDULER, Scheduler, SyncOperation};

@@ -1,0 +1,85 @@
+//! Starts the syncs that are due, of all organizations.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use marquee_db::OrgContext;
+use marquee_jobs::{ReconcileContext, Reconciler, StepError, Summary};
+use serde_json::json;
+
+use super::super::{
+    actions,
+    store::syncs::{self, Due},
+};
+use crate::{app::App, domains::providers, fault::Fault};
+
+/// The reconciler's name, for nudges.
+pub const SCHEDULER: &str = "sync_schedule";
+
+/// Looks which providers are due, and asks for their syncs.
+#[derive(Debug)]
+pub struct Scheduler {
+    app: App,
+}
+
+impl Scheduler {
+    /// With everything the application has.
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+
+    async fn start(&self, due: Due) -> Result<(), Fault> {
+        let context = OrgContext {
+            organization: due.organization,
+            actor: format!("worker:{SCHEDULER}"),
+            credential: None,
+            request_id: marquee_types::RequestId::new().to_string(),
+            address: None,
+        };
+        let mut tx = self.app.db.org(&context).await?;
+        if !providers::lock_connected(&mut tx, due.provider).await? {
+            return Ok(());
+        }
+        actions::start_sync(&self.app, &mut tx, due.provider, format!("reconciler:{SCHEDULER}")).await?;
+        syncs::schedule(&mut tx, due.provider, self.app.clock.now() + jittered(due.interval_seconds)).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+#[async_trait]
+impl Reconciler for Scheduler {
+    fn name(&self) -> &'static str {
+        SCHEDULER
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    async fn reconcile(&self, ctx: &ReconcileContext) -> Result<Summary, StepError> {
+        let mut started = 0;
+        loop {
+            let tx = ctx.db.system("resources: find the syncs that are due").await?;
+            let due = syncs::due(tx, ctx.clock.now()).await?;
+            if due.is_empty() || ctx.stopping.is_cancelled() {
+                return Ok(json!({ "started": started }));
+            }
+            for provider in due {
+                self.start(provider)
+                    .await
+                    .map_err(|fault| StepError::transient(fault.code().0, fault.problem("").detail))?;
+                started += 1;
+            }
+        }
+    }
+}
+
+/// The interval, a tenth shorter or longer by chance, so that providers do not march in step.
+fn jittered(interval_seconds: i32) -> TimeDelta {
+    let factor = rand::random_range(0.9..1.1);
+    let millis = f64::from(interval_seconds) * 1_000.0 * factor;
+    #[expect(clippy::cast_possible_truncation, reason = "an interval of at most a week in milliseconds")]
+    let millis = millis as i64;
+    TimeDelta::milliseconds(millis)
+}

@@ -1,0 +1,23 @@
+//! The whole API on one page: each domain's rows of the ledger.
+
+use marquee_types::Clock;
+use serde_json::Value;
+
+use crate::{
+    clouds::Clouds,
+    domains::{audit, identity, operations, providers, resources},
+    http::{Endpoint, openapi},
+};
+
+/// Every route.
+pub fn all() -> Vec<Endpoint> {
+    [identity::routes(), providers::routes(), resources::routes(), operations::routes(), audit::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The OpenAPI document, as committed in `openapi.json`.
+pub fn openapi() -> Value {
+    openapi::document(&all(), Clouds::all(&Clock::system()).schemas())
+}

@@ -1,0 +1,89 @@
+-- Providers: the cloud accounts an organization has connected, the credentials they are reached with, and what
+-- each was found to offer.
+--
+-- A provider is disconnected softly: its row stays, so that history keeps its name. Its credentials do not: they
+-- are deleted with the disconnection.
+
+CREATE TABLE cloud_providers (
+    organization_id       uuid        NOT NULL,
+    id                    uuid        NOT NULL,
+    name                  text        NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    kind                  text        NOT NULL CHECK (kind ~ '^[a-z][a-z0-9_]{0,30}$'),
+    settings              jsonb       NOT NULL DEFAULT '{}',
+    external_id           text        NOT NULL CHECK (length(external_id) BETWEEN 16 AND 100),
+    account               text                 CHECK (length(account) BETWEEN 1 AND 200),
+    principal             text                 CHECK (length(principal) BETWEEN 1 AND 2000),
+    verified_at           timestamptz,
+    sync_interval_seconds integer     NOT NULL CHECK (sync_interval_seconds BETWEEN 60 AND 604800),
+    version               bigint      NOT NULL DEFAULT 1,
+    created_at            timestamptz NOT NULL,
+    updated_at            timestamptz NOT NULL,
+    deleted_at            timestamptz,
+    PRIMARY KEY (organization_id, id),
+    FOREIGN KEY (organization_id) REFERENCES organizations (id)
+);
+COMMENT ON TABLE cloud_providers IS 'One connected cloud account: an AWS account, an Azure subscription, a Google Cloud project.';
+COMMENT ON COLUMN cloud_providers.kind IS 'Which adapter: aws, …; the registry of the running server knows which there are.';
+COMMENT ON COLUMN cloud_providers.settings IS 'The adapter''s settings, checked by it; never a secret.';
+COMMENT ON COLUMN cloud_providers.external_id IS 'Made by Marquee for this provider alone, for clouds that ask for one when a role is assumed; nobody can choose it.';
+COMMENT ON COLUMN cloud_providers.account IS 'The account the credentials were last found to belong to.';
+COMMENT ON COLUMN cloud_providers.verified_at IS 'When the cloud last accepted the credentials.';
+COMMENT ON COLUMN cloud_providers.version IS 'One more with every change; the ETag.';
+COMMENT ON COLUMN cloud_providers.deleted_at IS 'When it was disconnected; its row stays for the history.';
+
+CREATE UNIQUE INDEX cloud_providers_name ON cloud_providers (organization_id, lower(name)) WHERE deleted_at IS NULL;
+SELECT protect_tenant_table('cloud_providers');
+
+CREATE TABLE cloud_provider_credentials (
+    organization_id uuid        NOT NULL,
+    provider_id     uuid        NOT NULL,
+    key_id          text        NOT NULL,
+    wrapped_key     bytea       NOT NULL,
+    nonce           bytea       NOT NULL,
+    ciphertext      bytea       NOT NULL,
+    binding_version smallint    NOT NULL,
+    binding         jsonb       NOT NULL,
+    description     jsonb       NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, provider_id),
+    FOREIGN KEY (organization_id, provider_id) REFERENCES cloud_providers (organization_id, id) ON DELETE CASCADE
+);
+COMMENT ON TABLE cloud_provider_credentials IS 'The credentials of a provider, envelope-encrypted: a data key of its own, wrapped by the installation''s key.';
+COMMENT ON COLUMN cloud_provider_credentials.key_id IS 'Which key-encryption key wraps the data key.';
+COMMENT ON COLUMN cloud_provider_credentials.wrapped_key IS 'The data key under the key-encryption key, with its nonce.';
+COMMENT ON COLUMN cloud_provider_credentials.binding_version IS 'How the associated data is laid out; it names organization, provider and binding.';
+COMMENT ON COLUMN cloud_provider_credentials.binding IS 'What the credentials may be used for (kind, endpoint, account, role): part of the associated data, so that they cannot be aimed elsewhere.';
+COMMENT ON COLUMN cloud_provider_credentials.description IS 'What may be shown of them: type and public parts.';
+SELECT protect_tenant_table('cloud_provider_credentials');
+
+CREATE TABLE cloud_provider_regions (
+    organization_id uuid        NOT NULL,
+    provider_id     uuid        NOT NULL,
+    region          text        NOT NULL,
+    name            text,
+    enabled         boolean     NOT NULL,
+    discovered_at   timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, provider_id, region),
+    FOREIGN KEY (organization_id, provider_id) REFERENCES cloud_providers (organization_id, id) ON DELETE CASCADE
+);
+COMMENT ON TABLE cloud_provider_regions IS 'The regions a provider was last found to offer.';
+COMMENT ON COLUMN cloud_provider_regions.enabled IS 'Whether the account may use it.';
+SELECT protect_tenant_table('cloud_provider_regions');
+
+CREATE TABLE cloud_provider_services (
+    organization_id uuid        NOT NULL,
+    provider_id     uuid        NOT NULL,
+    service         text        NOT NULL,
+    name            text        NOT NULL,
+    regions         text[]      NOT NULL,
+    discovered_at   timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, provider_id, service),
+    FOREIGN KEY (organization_id, provider_id) REFERENCES cloud_providers (organization_id, id) ON DELETE CASCADE
+);
+COMMENT ON TABLE cloud_provider_services IS 'The services a provider was last found to offer, and where.';
+COMMENT ON COLUMN cloud_provider_services.regions IS 'Empty for a service without regions.';
+SELECT protect_tenant_table('cloud_provider_services');
+
+SELECT attach_change_audit('cloud_providers', 'provider', 'id', 'prv', ignored => '{version}');
+SELECT attach_change_audit('cloud_provider_credentials', 'provider', 'provider_id', 'prv',
+                           masked => '{wrapped_key,nonce,ciphertext}', ignored => '{key_id,binding_version}');
