@@ -7,6 +7,7 @@ crate::words! {
         OrganizationsUpdate = "organizations.update",
         MembersRead = "members.read",
         MembersManage = "members.manage",
+        OwnersManage = "owners.manage",
         SessionsRead = "sessions.read",
         SessionsRevoke = "sessions.revoke",
         ApiKeysRead = "api_keys.read",
@@ -40,6 +41,24 @@ impl PermissionSet {
     /// Whether `permission` is in the set.
     pub fn contains(self, permission: Permission) -> bool {
         self.0 & bit(permission) != 0
+    }
+
+    /// The set with one more permission.
+    #[must_use]
+    pub fn with(self, permission: Permission) -> Self {
+        Self(self.0 | bit(permission))
+    }
+
+    /// What is in either.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in this set and not in `other`.
+    #[must_use]
+    pub fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// What is in both.
@@ -91,5 +110,8 @@ mod tests {
         }
         assert!(set.is_subset(PermissionSet::all()));
         assert_eq!(set.intersection(PermissionSet::EMPTY), PermissionSet::EMPTY);
+        assert_eq!(set.union(PermissionSet::all()), PermissionSet::all());
+        let rest = set.difference(PermissionSet::EMPTY.with(Permission::AuditRead));
+        assert!(rest.iter().eq([Permission::ProvidersRead]));
     }
 }

@@ -32,7 +32,7 @@ pub enum Principal {
 }
 
 /// What the caller proved themselves with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Credential {
     /// A session of a log-in.
     Session(SessionId),
