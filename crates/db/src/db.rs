@@ -91,6 +91,13 @@ impl Lender {
     }
 }
 
+/// What a transaction hands on to those who work in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Around {
+    pub notices: Notices,
+    pub clock: Clock,
+}
+
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db(Arc<Inner>);
@@ -99,8 +106,7 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     app: Lender,
     system: Lender,
-    notices: Notices,
-    clock: Clock,
+    around: Around,
     tasks: TaskTracker,
 }
 
@@ -121,7 +127,7 @@ impl Db {
         let (first, second) = futures::join!(app.lend(), system.lend());
         drop((first?, second?));
         let notices = Notices::start(app_target, &tasks);
-        Ok(Self(Arc::new(Inner { app, system, notices, clock, tasks })))
+        Ok(Self(Arc::new(Inner { app, system, around: Around { notices, clock }, tasks })))
     }
 
     /// A transaction of one organization. Nothing is sent yet: BEGIN and the settings travel with the first
@@ -129,7 +135,7 @@ impl Db {
     pub async fn org(&self, context: &OrgContext) -> Result<Tx<Org>, DbError> {
         let opening = Opening::for_organization(context)?;
         let connection = self.0.app.lend().await?;
-        Ok(Tx::new(self.0.app.clone(), connection, opening, Some(context.clone())))
+        Ok(Tx::new(self.0.app.clone(), connection, opening, Some(context.clone()), self.0.around.clone()))
     }
 
     /// A transaction across organizations, for workers. `reason` is a short constant that names the use; all of
@@ -138,24 +144,24 @@ impl Db {
         tracing::debug!(reason, "system transaction");
         let opening = Opening::for_system(reason)?;
         let connection = self.0.system.lend().await?;
-        Ok(Tx::new(self.0.system.clone(), connection, opening, None))
+        Ok(Tx::new(self.0.system.clone(), connection, opening, None, self.0.around.clone()))
     }
 
     /// A transaction of the application before it knows the organization: every tenant table reads empty, and
     /// only look-ups that are SECURITY DEFINER functions can return rows.
     pub async fn anonymous(&self) -> Result<Tx<Anonymous>, DbError> {
         let connection = self.0.app.lend().await?;
-        Ok(Tx::new(self.0.app.clone(), connection, Opening::anonymous(), None))
+        Ok(Tx::new(self.0.app.clone(), connection, Opening::anonymous(), None, self.0.around.clone()))
     }
 
     /// Messages between processes; see [`Notices`].
     pub fn notices(&self) -> &Notices {
-        &self.0.notices
+        &self.0.around.notices
     }
 
     /// The clock this database was opened with.
     pub fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.0.around.clock
     }
 
     /// Whether the database answers.
@@ -167,7 +173,7 @@ impl Db {
 
     /// Closes the pools and waits for open transactions to be rolled back and connections to end.
     pub async fn close(&self) {
-        self.0.notices.stop();
+        self.0.around.notices.stop();
         self.0.app.pool.close();
         self.0.system.pool.close();
         self.0.tasks.close();

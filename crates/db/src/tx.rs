@@ -13,14 +13,16 @@
 
 use std::{fmt, marker::PhantomData};
 
+use marquee_types::Clock;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     batch::Batch,
     connection::Sql,
     context::{Opening, OrgContext},
-    db::{Lender, Lent},
+    db::{Around, Lender, Lent},
     error::{DbError, causes, is_connection_loss, is_stale_statement},
+    notices::Notices,
     parameter::{Params, Reply},
     scope::Scope,
     wire::{self, Asked, Outcome},
@@ -36,6 +38,7 @@ pub struct Tx<S: Scope> {
     opening: Opening,
     phase: Phase,
     context: Option<OrgContext>,
+    around: Around,
     before_commit: Vec<Parting>,
     after_commit: Vec<Callback>,
     scope: PhantomData<S>,
@@ -65,6 +68,7 @@ impl<S: Scope> Tx<S> {
         connection: Lent,
         opening: Opening,
         context: Option<OrgContext>,
+        around: Around,
     ) -> Self {
         Self {
             lender,
@@ -72,6 +76,7 @@ impl<S: Scope> Tx<S> {
             opening,
             phase: Phase::Fresh,
             context,
+            around,
             before_commit: Vec::new(),
             after_commit: Vec::new(),
             scope: PhantomData,
@@ -81,6 +86,16 @@ impl<S: Scope> Tx<S> {
     /// For whom this transaction acts; `None` outside [`crate::Org`].
     pub fn context(&self) -> Option<&OrgContext> {
         self.context.as_ref()
+    }
+
+    /// The clock of the database this transaction belongs to.
+    pub fn clock(&self) -> &Clock {
+        &self.around.clock
+    }
+
+    /// Messages between processes, for use in [`Tx::after_commit`].
+    pub fn notices(&self) -> Notices {
+        self.around.notices.clone()
     }
 
     /// Runs a statement; all its rows.
