@@ -1,0 +1,173 @@
+//! Taking jobs and doing them, until the shutdown.
+
+use std::{sync::Arc, time::Duration};
+
+use marquee_db::DbError;
+use tokio::{sync::Notify, task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    backoff::Backoff,
+    queue::{self, Ask, Claimed},
+    work,
+    workers::{Held, Inner, Stop},
+};
+
+/// No claim takes more at once, so that processes that wake together share what there is.
+const BATCH: usize = 16;
+/// How long to leave a database alone that did not answer.
+const OUTAGE: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
+
+struct Claims<'a> {
+    inner: &'a Arc<Inner>,
+    stop: &'a Stop,
+    tasks: JoinSet<()>,
+    /// The organization whose turn was last.
+    after: Uuid,
+    /// There may be work for which there was no slot.
+    backlog: bool,
+    next_refill: Instant,
+    outages: u32,
+}
+
+/// Takes and does jobs until the shutdown, and sees the last of them to its end.
+pub(crate) async fn take_and_do(inner: &Arc<Inner>, stop: &Stop) {
+    let mut claims = Claims {
+        inner,
+        stop,
+        tasks: JoinSet::new(),
+        after: Uuid::new_v4(),
+        backlog: false,
+        next_refill: Instant::now(),
+        outages: 0,
+    };
+    while !stop.draining.is_cancelled() {
+        match claims.round().await {
+            Ok(true) => continue,
+            Ok(false) => claims.recovered(),
+            Err(error) => claims.failed(&error),
+        }
+        claims.idle().await;
+    }
+    claims.drain().await;
+}
+
+impl Claims<'_> {
+    /// Takes what there is a slot for, at most a batch; whether to look again at once.
+    async fn round(&mut self) -> Result<bool, DbError> {
+        let refill = Instant::now() >= self.next_refill;
+        let limits = &self.inner.limits;
+        let free = limits.concurrency.saturating_sub(self.inner.load()).min(BATCH);
+        let kinds: Vec<&str> = self
+            .inner
+            .registry
+            .kinds()
+            .filter(|(kind, parallel)| *parallel == usize::MAX || self.inner.load_of(kind) < *parallel)
+            .map(|(kind, _)| kind)
+            .collect();
+        let share = i32::try_from(limits.per_organization).unwrap_or(i32::MAX);
+        let left: Vec<(Uuid, i32)> = self
+            .inner
+            .load_by_organization()
+            .into_iter()
+            .map(|(id, load)| (id.uuid(), share.saturating_sub(i32::try_from(load).unwrap_or(i32::MAX))))
+            .collect();
+        let capped =
+            left.iter().any(|(_, left)| *left <= 0) || kinds.len() < self.inner.registry.kinds().count();
+        self.backlog = free == 0 || capped;
+        if free == 0 && !refill {
+            return Ok(false);
+        }
+        let now = self.inner.clock.now();
+        let mut tx = self.inner.db.system("jobs: claim").await?;
+        if refill {
+            queue::refill(&mut tx, now).await?;
+        }
+        let ask = Ask {
+            worker: &self.inner.name,
+            batch: i32::try_from(free).unwrap_or(0),
+            kinds,
+            after: self.after,
+            share,
+            left,
+            lease: limits.lease,
+            now,
+        };
+        let claims = if free > 0 { Some(queue::claim(&mut tx, &ask).await?) } else { None };
+        tx.commit().await?;
+        if refill {
+            self.next_refill = Instant::now() + self.inner.jitter.around(limits.poll, 0.25);
+        }
+        self.inner.pulse.polled(now);
+        let Some(claims) = claims else { return Ok(false) };
+        self.after = claims.after;
+        claims.jobs.into_iter().for_each(|job| self.start(job));
+        Ok(claims.more)
+    }
+
+    fn start(&mut self, job: Claimed) {
+        let Some(handler) = self.inner.registry.find(&job.kind).cloned() else { return };
+        let held = Held {
+            lease: job.lease,
+            kind: job.kind.clone(),
+            operation: work::operation_of(&job),
+            poke: Arc::new(Notify::new()),
+            lost: CancellationToken::new(),
+        };
+        let slot = self.inner.occupy(held.clone());
+        let (inner, stop) = (Arc::clone(self.inner), self.stop.clone());
+        self.tasks.spawn(async move {
+            work::work(&inner, job, handler, held, &stop).await;
+            drop(slot);
+        });
+    }
+
+    fn recovered(&mut self) {
+        if self.outages > 0 {
+            tracing::info!(failures = self.outages, "the queue can be read again");
+        }
+        self.outages = 0;
+    }
+
+    fn failed(&mut self, error: &DbError) {
+        self.outages = self.outages.saturating_add(1);
+        if self.outages == 1 {
+            tracing::warn!(%error, "the queue cannot be read; trying again");
+        } else {
+            tracing::debug!(%error, failures = self.outages, "the queue still cannot be read");
+        }
+    }
+
+    /// Waits for a reason to look for work.
+    async fn idle(&mut self) {
+        if self.outages > 0 {
+            let wait = OUTAGE.delay(self.outages, &self.inner.jitter);
+            tokio::select! {
+                () = self.stop.draining.cancelled() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+            return;
+        }
+        loop {
+            while self.tasks.try_join_next().is_some() {}
+            tokio::select! {
+                () = self.stop.draining.cancelled() => return,
+                () = self.inner.wake.notified() => return,
+                () = tokio::time::sleep_until(self.next_refill) => return,
+                Some(_) = self.tasks.join_next() => if self.backlog { return },
+            }
+        }
+    }
+
+    async fn drain(&mut self) {
+        let grace = tokio::time::sleep(self.inner.limits.grace);
+        tokio::pin!(grace);
+        loop {
+            tokio::select! {
+                ended = self.tasks.join_next() => if ended.is_none() { return },
+                () = &mut grace, if !self.stop.abandon.is_cancelled() => self.stop.abandon.cancel(),
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the driver reads and writes at a step boundary.
+//!
+//! Every value is written absolutely, never as a difference, so that writing it again after a commit whose
+//! answer was lost changes nothing.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use marquee_db::{DbError, Org, Row, Tx};
+use marquee_types::{OperationId, OperationState};
+use serde_json::Value;
+
+use crate::{
+    image::{Image, Step},
+    lease::Lease,
+    operation::Policy,
+    queue::organization,
+    record::{INSERT_STEPS, STEPS, state, step_state},
+};
+
+const LOAD: &str = "
+SELECT target, input, policy, parallel, state, error, request_id, started_at
+FROM operations WHERE organization_id = $1 AND id = $2 AND NOT done";
+
+/// What the driver works on; `None` if there is nothing left to do.
+pub(crate) async fn load(tx: &mut Tx<Org>, id: OperationId) -> Result<Option<Image>, DbError> {
+    let owner = organization(tx);
+    let operation = id.uuid();
+    let mut batch = tx.batch();
+    let keys: [&(dyn marquee_db::ToSql + Sync); 2] = [&owner, &operation];
+    batch.add(LOAD, &keys);
+    batch.add(STEPS, &keys);
+    let mut replies = batch.rows().await?.into_iter();
+    let (operation, steps) = (replies.next().unwrap_or_default(), replies.next().unwrap_or_default());
+    Ok(operation.first().map(|row| image(row, &steps)))
+}
+
+fn image(row: &Row, steps: &[Row]) -> Image {
+    let parallel = usize::try_from(row.get::<_, i32>(3)).unwrap_or(1);
+    Image {
+        target: row.get(0),
+        input: Arc::new(row.get(1)),
+        policy: if row.get::<_, &str>(2) == "unwind" { Policy::Unwind } else { Policy::Partial { parallel } },
+        state: state(row, 4),
+        error: row.get(5),
+        request_id: row.get(6),
+        started_at: row.get(7),
+        pause: None,
+        steps: steps.iter().map(step).collect(),
+        dirty: false,
+    }
+}
+
+fn step(row: &Row) -> Step {
+    Step {
+        position: row.get(0),
+        name: row.get::<_, &str>(1).into(),
+        input: Arc::new(row.get(9)),
+        state: step_state(row, 2),
+        attempt: row.get(3),
+        failures: row.get(10),
+        undo_attempt: row.get(11),
+        retry_at: row.get(6),
+        output: row.get::<_, Option<Value>>(4).map(Arc::new),
+        error: row.get(5),
+        started_at: row.get(7),
+        finished_at: row.get(8),
+        in_flight: false,
+        stored: true,
+        dirty: false,
+    }
+}
+
+const BOUNDARY: &str = "
+WITH held AS MATERIALIZED (SELECT hold_lease($1, $2, $3))
+SELECT operations.state, operations.pause_reason
+FROM held, operations WHERE operations.organization_id = $1 AND operations.id = $4
+FOR NO KEY UPDATE OF operations";
+
+/// Proves the lease, locks the operation's row and reads what was asked of it since.
+pub(crate) async fn boundary(
+    tx: &mut Tx<Org>,
+    lease: &Lease,
+    id: OperationId,
+) -> Result<(OperationState, Option<String>), DbError> {
+    let (organization, job) = lease.keys();
+    let row = tx.query_one(BOUNDARY, &[&organization, &job, &lease.token, &id.uuid()]).await?;
+    Ok((state(&row, 0), row.get(1)))
+}
+
+const SAVE_OPERATION: &str = "
+UPDATE operations
+SET state = $3, error = $4, started_at = $5, finished_at = $6, pause_reason = $7
+WHERE organization_id = $1 AND id = $2";
+
+const SAVE_STEP: &str = "
+UPDATE operation_steps
+SET state = $4, attempt = $5, failures = $6, undo_attempt = $7, retry_at = $8, output = $9, error = $10,
+    started_at = $11, finished_at = $12
+WHERE organization_id = $1 AND operation_id = $2 AND position = $3";
+
+/// Sends along with the commit whatever of the image changed.
+pub(crate) fn save_at_commit(
+    tx: &mut Tx<Org>,
+    id: OperationId,
+    image: &Image,
+    finished_at: Option<DateTime<Utc>>,
+) {
+    let owner = organization(tx);
+    let key = || (Box::new(owner), Box::new(id.uuid()));
+    if image.dirty {
+        let (organization, operation) = key();
+        tx.before_commit(
+            SAVE_OPERATION,
+            vec![
+                organization,
+                operation,
+                Box::new(image.state.as_str()),
+                Box::new(image.error.clone()),
+                Box::new(image.started_at),
+                Box::new(finished_at),
+                Box::new(image.pause.clone()),
+            ],
+        );
+    }
+    let added: Vec<&Step> = image.steps.iter().filter(|step| !step.stored).collect();
+    if !added.is_empty() {
+        let (organization, operation) = key();
+        let positions: Vec<i32> = added.iter().map(|step| step.position).collect();
+        let names: Vec<String> = added.iter().map(|step| step.name.to_string()).collect();
+        let inputs: Vec<Value> = added.iter().map(|step| Value::clone(&step.input)).collect();
+        tx.before_commit(
+            INSERT_STEPS,
+            vec![organization, operation, Box::new(positions), Box::new(names), Box::new(inputs)],
+        );
+    }
+    for step in image.steps.iter().filter(|step| step.dirty) {
+        let (organization, operation) = key();
+        tx.before_commit(
+            SAVE_STEP,
+            vec![
+                organization,
+                operation,
+                Box::new(step.position),
+                Box::new(step.state.as_str()),
+                Box::new(step.attempt),
+                Box::new(step.failures),
+                Box::new(step.undo_attempt),
+                Box::new(step.retry_at),
+                Box::new(step.output.as_deref().cloned()),
+                Box::new(step.error.clone()),
+                Box::new(step.started_at),
+                Box::new(step.finished_at),
+            ],
+        );
+    }
+}
+
+const COUNT: &str = "
+UPDATE operations SET progress = add_counters(progress, $3) WHERE organization_id = $1 AND id = $2";
+
+/// Adds to the operation's counters in the commit of a step's own transaction: the row, which all steps of the
+/// operation share, is locked for no longer than that.
+pub(crate) fn count_at_commit(tx: &mut Tx<Org>, id: OperationId, delta: Value) {
+    let owner = organization(tx);
+    tx.before_commit(COUNT, vec![Box::new(owner), Box::new(id.uuid()), Box::new(delta)]);
+}
