@@ -1,0 +1,288 @@
+//! The presentation table: what people call things, which columns they want to see, and examples.
+//!
+//! Nothing here decides what can be done; a noun without an entry is reachable all the same, under the API's own
+//! words and with the columns of the answer.
+
+/// How one noun is shown.
+#[derive(Debug)]
+pub struct Noun {
+    /// The command: `api-keys`.
+    pub name: &'static str,
+    /// One of them, in a sentence: `API key`.
+    pub singular: &'static str,
+    /// What the command is for, in one line.
+    pub about: &'static str,
+    /// The API's verb and the command's.
+    pub verbs: &'static [(&'static str, &'static str)],
+    /// The API's field or parameter (dotted) and the command's flag.
+    pub flags: &'static [(&'static str, &'static str)],
+    /// The columns of its lists: a heading and the dotted place of the value.
+    pub columns: &'static [Column],
+    /// Columns of other lists of this noun, by verb.
+    pub other_columns: &'static [(&'static str, &'static [Column])],
+    /// Examples, by verb.
+    pub examples: &'static [(&'static str, &'static str)],
+    /// What disappears with a `remove`, for the question that is asked before.
+    pub removal: &'static str,
+    /// Environment variables that hold parts of a secret group: the place and the variable.
+    pub secret_variables: &'static [(&'static str, &'static str)],
+    /// The form a union takes when nothing points to another: the tag's place and its value.
+    pub default_tags: &'static [(&'static str, &'static str)],
+}
+
+/// A heading and the dotted place of the value.
+pub type Column = (&'static str, &'static str);
+
+/// The entry of a noun, if it has one.
+pub fn find(name: &str) -> Option<&'static Noun> {
+    NOUNS.iter().find(|noun| noun.name == name)
+}
+
+const BLANK: Noun = Noun {
+    name: "",
+    singular: "",
+    about: "",
+    verbs: COMMON_VERBS,
+    flags: &[],
+    columns: &[],
+    other_columns: &[],
+    examples: &[],
+    removal: "",
+    secret_variables: &[],
+    default_tags: &[],
+};
+
+const COMMON_VERBS: &[(&str, &str)] = &[("get", "show"), ("delete", "remove")];
+
+/// Every entry, in the order of the help page.
+pub static NOUNS: &[Noun] = &[
+    Noun {
+        name: "providers",
+        singular: "provider",
+        about: "Connected cloud accounts",
+        verbs: &[
+            ("create", "add"),
+            ("get", "show"),
+            ("replace", "update"),
+            ("delete", "remove"),
+            ("disconnect", "remove"),
+            ("test-connection", "test"),
+        ],
+        flags: &[
+            ("settings.regions", "region"),
+            ("settings.endpoint_url", "endpoint-url"),
+            ("settings.sync_interval_seconds", "sync-interval-seconds"),
+            ("credentials.type", "credentials-type"),
+            ("credentials.role_arn", "role-arn"),
+            ("credentials.session_name", "session-name"),
+            ("credentials.name", "profile"),
+        ],
+        columns: &[
+            ("ID", "id"),
+            ("NAME", "name"),
+            ("KIND", "kind"),
+            ("ACCOUNT", "account"),
+            ("LAST SYNC", "last_sync.state"),
+            ("SYNCED", "last_sync.finished_at"),
+            ("NEXT SYNC", "next_sync_at"),
+        ],
+        other_columns: &[
+            ("regions", &[("REGION", "id"), ("NAME", "name"), ("ENABLED", "enabled")]),
+            ("services", &[("SERVICE", "id"), ("NAME", "name"), ("REGIONS", "regions")]),
+        ],
+        examples: &[
+            (
+                "add",
+                "  # The keys are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+  marquee providers add --kind aws --name production --region eu-central-1
+
+  # From a file of the AWS command line's form, or of JSON; - is the standard input
+  marquee providers add --kind aws --name production \\
+      --credentials-file keys.ini
+
+  # As a role, which the keys of the environment may assume
+  marquee providers add --kind aws --name production --credentials-env \\
+      --role-arn arn:aws:iam::123456789012:role/marquee
+
+  # Against a local moto_server
+  marquee providers add --kind aws --name local --region us-east-1 \\
+      --endpoint-url http://127.0.0.1:5000",
+            ),
+            ("list", "  marquee providers list\n  marquee providers list --all --output csv > providers.csv"),
+            ("sync", "  marquee providers sync prv_01989f2c… --wait"),
+            (
+                "update",
+                "  marquee providers update prv_01989f2c… --name staging
+  # New keys, asked for without showing them
+  marquee providers update prv_01989f2c… --credentials-prompt
+  # Back to the default
+  marquee providers update prv_01989f2c… --clear endpoint-url",
+            ),
+            ("test", "  marquee providers test prv_01989f2c…"),
+        ],
+        removal: "Its resources leave the inventory; their history stays.",
+        secret_variables: &[
+            ("credentials.access_key_id", "AWS_ACCESS_KEY_ID"),
+            ("credentials.secret_access_key", "AWS_SECRET_ACCESS_KEY"),
+            ("credentials.session_token", "AWS_SESSION_TOKEN"),
+            ("credentials.source.access_key_id", "AWS_ACCESS_KEY_ID"),
+            ("credentials.source.secret_access_key", "AWS_SECRET_ACCESS_KEY"),
+            ("credentials.source.session_token", "AWS_SESSION_TOKEN"),
+        ],
+        default_tags: &[("credentials.type", "static")],
+    },
+    Noun {
+        name: "resources",
+        singular: "resource",
+        about: "Everything that exists in the connected accounts",
+        columns: &[
+            ("ID", "id"),
+            ("KIND", "kind"),
+            ("NAME", "name"),
+            ("REGION", "region"),
+            ("STATE", "state"),
+            ("SIZE", "size"),
+            ("NATIVE ID", "native_id"),
+        ],
+        other_columns: &[
+            (
+                "related",
+                &[
+                    ("RELATION", "relation"),
+                    ("DIRECTION", "direction"),
+                    ("ID", "resource.id"),
+                    ("KIND", "resource.kind"),
+                    ("NAME", "resource.name"),
+                    ("STATE", "resource.state"),
+                ],
+            ),
+            (
+                "history",
+                &[
+                    ("FROM", "valid_from"),
+                    ("TO", "valid_to"),
+                    ("STATE", "state"),
+                    ("NAME", "name"),
+                    ("SIZE", "size"),
+                    ("CHANGED", "changed"),
+                ],
+            ),
+            ("summary", &[]),
+        ],
+        examples: &[
+            (
+                "list",
+                "  marquee resources list \\
+      --filter 'kind = \"compute_instance\" AND region = \"eu-central-1\"'
+  marquee resources list --filter 'tags.team = \"checkout\"' --all -o csv
+  marquee resources list --as-of 2026-06-20T18:00:00Z",
+            ),
+            ("summary", "  marquee resources summary --group-by kind --group-by region"),
+            ("history", "  marquee resources history res_01989f2c…"),
+        ],
+        ..BLANK
+    },
+    Noun {
+        name: "syncs",
+        singular: "sync",
+        about: "Discovery runs over the connected accounts",
+        columns: &[
+            ("ID", "id"),
+            ("PROVIDER", "provider_id"),
+            ("STATE", "state"),
+            ("STARTED", "started_at"),
+            ("FINISHED", "finished_at"),
+        ],
+        ..BLANK
+    },
+    Noun {
+        name: "operations",
+        singular: "operation",
+        about: "Long-running work: look at it, wait for it, cancel it",
+        columns: &[
+            ("ID", "id"),
+            ("KIND", "kind"),
+            ("TARGET", "target"),
+            ("STATE", "state"),
+            ("STARTED", "started_at"),
+            ("FINISHED", "finished_at"),
+        ],
+        examples: &[
+            (
+                "wait",
+                "  marquee operations wait op_01989f2c…\n  marquee operations wait op_01989f2c… --timeout 600",
+            ),
+            ("list", "  marquee operations list --filter 'done = false'"),
+        ],
+        ..BLANK
+    },
+    Noun {
+        name: "members",
+        singular: "member",
+        about: "Who belongs to the organization, and in which role",
+        columns: &[
+            ("ID", "id"),
+            ("E-MAIL", "email"),
+            ("NAME", "name"),
+            ("ROLE", "role"),
+            ("LAST LOGIN", "last_login_at"),
+        ],
+        removal: "Their sessions end and their API keys stop working.",
+        ..BLANK
+    },
+    Noun {
+        name: "api-keys",
+        singular: "API key",
+        about: "Credentials for programs",
+        columns: &[
+            ("ID", "id"),
+            ("NAME", "name"),
+            ("SCOPES", "scopes"),
+            ("CREATED", "created_at"),
+            ("EXPIRES", "expires_at"),
+            ("LAST USED", "last_used_at"),
+            ("REVOKED", "revoked_at"),
+        ],
+        verbs: &[("get", "show"), ("delete", "revoke")],
+        examples: &[(
+            "create",
+            "  # The key is shown once, in the answer
+  marquee api-keys create --name ci \\
+      --scopes providers.read --scopes resources.read",
+        )],
+        removal: "Whatever uses it is refused within seconds.",
+        ..BLANK
+    },
+    Noun {
+        name: "sessions",
+        singular: "session",
+        about: "Where you are logged in",
+        columns: &[
+            ("ID", "id"),
+            ("CREATED", "created_at"),
+            ("EXPIRES", "expires_at"),
+            ("LAST USED", "last_used_at"),
+            ("ADDRESS", "address"),
+            ("CLIENT", "user_agent"),
+        ],
+        verbs: &[("get", "show"), ("delete", "revoke")],
+        removal: "Whoever uses it is logged out within seconds.",
+        ..BLANK
+    },
+    Noun {
+        name: "audit",
+        singular: "audit entry",
+        about: "Who did what",
+        columns: &[
+            ("AT", "at"),
+            ("AT", "created_at"),
+            ("ACTOR", "actor"),
+            ("ACTION", "action"),
+            ("TARGET", "target"),
+            ("OUTCOME", "outcome"),
+            ("ADDRESS", "address"),
+        ],
+        examples: &[("list", "  marquee audit list --filter 'action = \"providers.create\"' --output json")],
+        ..BLANK
+    },
+];
