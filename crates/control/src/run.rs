@@ -161,7 +161,7 @@ pub async fn application(config: Config, urls: &DatabaseUrls, clock: Clock) -> R
     let identity = identity::Identity::new(db.clone(), clock.clone())?;
     Ok(App::new(Parts {
         limits: Limits::new(&config.rates),
-        clouds: Clouds::all(&clock),
+        clouds: Clouds::all(&clock)?,
         security_events: audit::SecurityEvents::default(),
         metrics: metrics(),
         tasks: TaskTracker::new(),

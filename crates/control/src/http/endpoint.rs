@@ -494,6 +494,30 @@ impl std::fmt::Debug for Endpoint {
     }
 }
 
+impl std::fmt::Debug for Shapes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shapes")
+            .field("request", &self.request)
+            .field("response", &self.response)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for NamedSchema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl std::fmt::Debug for Handler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Permitted(_) => "Permitted",
+            Self::Public(_) => "Public",
+        })
+    }
+}
+
 fn shapes<B: RequestBody, R: ResponseBody>() -> Shapes {
     let mut referenced = Vec::new();
     let request = B::shape(&mut referenced);

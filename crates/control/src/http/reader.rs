@@ -11,7 +11,9 @@ use http::{HeaderValue, header};
 use super::{problem, trace};
 use crate::{fault::Fault, routes};
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| routes::openapi().to_string());
+static DOCUMENT: LazyLock<Result<String, String>> = LazyLock::new(|| {
+    routes::openapi().map(|document| document.to_string()).map_err(|error| error.to_string())
+});
 
 /// Swagger UI sets styles from its scripts; scripts come from this server alone.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -19,7 +21,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 
 /// The document, as committed.
 pub async fn document() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+    match &*DOCUMENT {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text.as_str()).into_response(),
+        Err(error) => fault(&Fault::Internal(anyhow::anyhow!("the OpenAPI document: {error}"))),
+    }
 }
 
 /// The reader's page.
@@ -49,10 +54,11 @@ fn serve(file: &str) -> Response {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
             response
         }
-        Ok(None) => problem::response(&Fault::NotFound("path"), &trace::request_id(&http::HeaderMap::new())),
-        Err(error) => problem::response(
-            &Fault::Internal(anyhow::anyhow!("the API reader: {error}")),
-            &trace::request_id(&http::HeaderMap::new()),
-        ),
+        Ok(None) => fault(&Fault::NotFound("path")),
+        Err(error) => fault(&Fault::Internal(anyhow::anyhow!("the API reader: {error}"))),
     }
+}
+
+fn fault(fault: &Fault) -> Response {
+    problem::response(fault, &trace::request_id(&http::HeaderMap::new()))
 }

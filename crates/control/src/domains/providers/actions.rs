@@ -214,6 +214,7 @@ pub async fn open(app: &App, tx: &mut Tx<Org>, id: ProviderId) -> Result<Connect
         .map(|regions| regions.iter().filter_map(|region| region.as_str().map(str::to_owned)).collect())
         .unwrap_or_default();
     let organization = tx.context().map(|context| context.organization).ok_or(Fault::NotFound("provider"))?;
+    let name = stored.name.clone();
     let cloud = app.clouds.cached(id, stored.version, || -> Result<Arc<dyn Cloud>, Fault> {
         let connector = connector(app, &stored.kind)?;
         let credentials = unseal(app, organization, id, &stored)?;
@@ -224,7 +225,7 @@ pub async fn open(app: &App, tx: &mut Tx<Org>, id: ProviderId) -> Result<Connect
             detail: format!("This server's configuration no longer allows this provider: {error}"),
         })
     })?;
-    Ok(Connected { id, name: stored.name, regions, cloud })
+    Ok(Connected { id, name, regions, cloud })
 }
 
 fn connector(app: &App, kind: &str) -> Result<Arc<dyn Connector>, Fault> {

@@ -296,12 +296,11 @@ pub async fn put_services(
 }
 
 fn provider(row: &Row) -> (Provider, i64) {
-    let last_sync = match (row.get("last_sync_id"), row.get("last_state"), row.get("last_finished_at")) {
-        (Some(id), Some(state), Some(finished_at)) => {
-            Some(LastSync { id: SyncId::from(id), state, finished_at })
-        }
-        _ => None,
-    };
+    let last_sync = row.get::<_, Option<Uuid>>("last_sync_id").map(|id| LastSync {
+        id: SyncId::from(id),
+        state: row.get("last_state"),
+        finished_at: row.get("last_finished_at"),
+    });
     let provider = Provider {
         id: ProviderId::from(row.get::<_, Uuid>("id")),
         name: row.get("name"),

@@ -64,7 +64,7 @@ impl Prepared {
         }
         let tags = without_nul(serde_json::to_string(&tags)?);
         let attributes = without_nul(serde_json::to_string(&observed.attributes)?);
-        let raw = without_nul(serde_json::to_string(&observed.raw)?);
+        let raw = without_nul(observed.raw.as_str().to_owned());
         let mut relations: Vec<Relationship> = observed
             .relations
             .iter()

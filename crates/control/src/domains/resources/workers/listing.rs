@@ -216,7 +216,8 @@ async fn second_look(
     }
     counts.deleted += i64::try_from(gone.len()).unwrap_or(i64::MAX);
     counts.missing += i64::try_from(unsure.len()).unwrap_or(i64::MAX);
-    settle_missing(ctx, writer.app.clock.now(), &gone, &unsure).await
+    settle_missing(ctx, writer.app.clock.now(), &gone, &unsure).await?;
+    Ok(())
 }
 
 async fn settle_missing(
