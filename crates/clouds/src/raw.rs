@@ -26,6 +26,11 @@ impl RawJson {
         &self.0
     }
 
+    /// The text, given away.
+    pub fn into_text(self) -> String {
+        self.0.into_string()
+    }
+
     /// The tree; `null` is never a surprise here, since the text was written as JSON.
     pub fn to_value(&self) -> Value {
         serde_json::from_str(&self.0).unwrap_or(Value::Null)

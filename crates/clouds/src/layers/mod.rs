@@ -267,9 +267,11 @@ impl Layers {
         (Instant::now() + wait < deadline).then_some(wait)
     }
 
-    /// Names the call in the error and takes secrets out of it.
+    /// Names the call in the error, unless a call within the call already did, and takes secrets out of it.
     fn place(&self, site: CallSite<'_>, mut error: CloudError) -> CloudError {
-        error.operation = format!("{}:{}", site.service, site.operation);
+        if !error.operation.contains(':') {
+            error.operation = format!("{}:{}", site.service, site.operation);
+        }
         if error.region.is_none() {
             error.region = site.region.map(str::to_owned);
         }

@@ -1,0 +1,431 @@
+//! Credentials and settings as users write them: read strictly, each wrong place named by its JSON pointer.
+
+use marquee_clouds::{Connection, CredentialError, ServerRules};
+use marquee_types::FieldError;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::partition::{Arn, Partition, is_region_name};
+
+/// How to become someone at AWS.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// An access key of a user, or a session of someone else's making.
+    Static(AccessKey),
+    /// A role, assumed by an access key or by the server's own identity.
+    AssumeRole {
+        role_arn: String,
+        session_name: String,
+        /// `None`: the server's own identity.
+        source: Option<AccessKey>,
+    },
+    /// A profile of the server's AWS configuration files.
+    Profile { name: String },
+    /// Whatever the server's surroundings provide: environment, container, instance.
+    Ambient,
+}
+
+/// An access key.
+#[derive(Debug, Clone)]
+pub struct AccessKey {
+    pub id: String,
+    pub secret: SecretString,
+    pub session_token: Option<SecretString>,
+}
+
+/// Where and what to look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The regions to include; empty for all that the account may use.
+    pub regions: Vec<String>,
+    /// Another endpoint for all services, without a path.
+    pub endpoint: Option<Url>,
+}
+
+/// A connection that passed every check that needs no IO.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub credentials: Credentials,
+    pub settings: Settings,
+    /// Given when a role is assumed.
+    pub external_id: String,
+}
+
+/// The session name of a role where none is given.
+const SESSION_NAME: &str = "marquee";
+
+impl Config {
+    /// Reads a connection and holds it against what this server allows.
+    pub fn read(connection: &Connection, rules: &ServerRules) -> Result<Self, CredentialError> {
+        let mut errors = Vec::new();
+        let credentials = read_credentials(connection.credentials.expose_secret(), rules, &mut errors);
+        let settings = read_settings(&connection.settings, rules, &mut errors);
+        match (credentials, errors.is_empty()) {
+            (Some(credentials), true) => {
+                Ok(Self { credentials, settings, external_id: connection.external_id.clone() })
+            }
+            _ => Err(CredentialError(errors)),
+        }
+    }
+
+    /// Reads a connection that was accepted before, whatever is allowed now.
+    pub fn read_any(connection: &Connection) -> Result<Self, CredentialError> {
+        let endpoint = connection.settings.get("endpoint_url").and_then(Value::as_str).map(str::to_owned);
+        let rules = ServerRules {
+            allowed_endpoints: endpoint.into_iter().collect(),
+            allow_loopback_endpoints: true,
+            allow_ambient_credentials: true,
+        };
+        Self::read(connection, &rules)
+    }
+
+    /// The region for questions that belong to no region: the first one included, or the partition's own.
+    pub fn home_region(&self) -> &str {
+        self.settings.regions.first().map_or(Partition::of_region("").home_region, String::as_str)
+    }
+
+    /// What the credentials are bound to; see [`marquee_clouds::Connector::binding`].
+    pub fn binding(&self) -> Value {
+        let endpoint = self.settings.endpoint.as_ref().map(origin);
+        let partition = Partition::of_region(self.home_region()).id;
+        let role = match &self.credentials {
+            Credentials::AssumeRole { role_arn, .. } => Some(role_arn),
+            _ => None,
+        };
+        json!({ "cloud": "aws", "type": self.credentials.kind(), "partition": partition, "endpoint": endpoint,
+            "role_arn": role })
+    }
+}
+
+impl Credentials {
+    /// The word users write.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Static(_) => "static",
+            Self::AssumeRole { .. } => "assume_role",
+            Self::Profile { .. } => "profile",
+            Self::Ambient => "ambient",
+        }
+    }
+
+    /// What may be shown of them.
+    pub fn describe(&self) -> Value {
+        match self {
+            Self::Static(key) => {
+                json!({ "type": "static", "access_key_id": mask(&key.id), "temporary": key.session_token.is_some() })
+            }
+            Self::AssumeRole { role_arn, session_name, source } => json!({
+                "type": "assume_role", "role_arn": role_arn, "session_name": session_name,
+                "source": source.as_ref().map_or_else(
+                    || json!({ "type": "ambient" }),
+                    |key| json!({ "type": "static", "access_key_id": mask(&key.id) })),
+            }),
+            Self::Profile { name } => json!({ "type": "profile", "name": name }),
+            Self::Ambient => json!({ "type": "ambient" }),
+        }
+    }
+}
+
+/// `AKIA…WXYZ`: enough to recognise a key by.
+pub fn mask(key_id: &str) -> String {
+    let chars: Vec<char> = key_id.chars().collect();
+    match chars.len() {
+        12.. => chars[..4].iter().chain(&['…']).chain(&chars[chars.len() - 4..]).collect(),
+        _ => "…".to_owned(),
+    }
+}
+
+/// JSON Schema of the credentials.
+pub fn credentials_schema() -> Value {
+    let key = |kind: &str| {
+        json!({ "type": "object", "additionalProperties": false,
+            "required": ["type", "access_key_id", "secret_access_key"],
+            "properties": { "type": { "const": kind },
+                "access_key_id": { "type": "string", "examples": ["AKIAIOSFODNN7EXAMPLE"] },
+                "secret_access_key": { "type": "string", "writeOnly": true },
+                "session_token": { "type": "string", "writeOnly": true } } })
+    };
+    json!({ "oneOf": [
+        key("static"),
+        { "type": "object", "additionalProperties": false, "required": ["type", "role_arn"],
+          "description": "The role's trust policy must ask for this provider's external id, which Marquee generates.",
+          "properties": { "type": { "const": "assume_role" },
+            "role_arn": { "type": "string", "examples": ["arn:aws:iam::123456789012:role/marquee"] },
+            "session_name": { "type": "string", "default": SESSION_NAME, "pattern": "^[A-Za-z0-9_+=,.@-]{2,64}$" },
+            "source": key("static") } },
+        { "type": "object", "additionalProperties": false, "required": ["type", "name"],
+          "description": "Only where the server's configuration allows its own identity to be used.",
+          "properties": { "type": { "const": "profile" }, "name": { "type": "string" } } },
+        { "type": "object", "additionalProperties": false, "required": ["type"],
+          "description": "Only where the server's configuration allows its own identity to be used.",
+          "properties": { "type": { "const": "ambient" } } },
+    ] })
+}
+
+/// JSON Schema of the settings.
+pub fn settings_schema() -> Value {
+    json!({ "type": "object", "additionalProperties": false, "properties": {
+        "regions": { "type": "array", "uniqueItems": true, "items": { "type": "string", "examples": ["eu-west-1"] },
+            "description": "The regions to include; left out or empty, all that the account may use." },
+        "endpoint_url": { "type": "string", "format": "uri",
+            "description": "Another endpoint for all services. Only origins that the server's configuration allows." },
+    } })
+}
+
+fn read_credentials(text: &str, rules: &ServerRules, errors: &mut Vec<FieldError>) -> Option<Credentials> {
+    // serde_json's own message could quote the credentials.
+    let Ok(Value::Object(object)) = serde_json::from_str(text) else {
+        errors.push(FieldError::new("/credentials", "expected a JSON object"));
+        return None;
+    };
+    let mut fields = Fields::new("/credentials", object, errors);
+    let kind = fields.text("type")?;
+    let own_identity = |fields: &mut Fields<'_>, pointer: &str| {
+        if !rules.allow_ambient_credentials {
+            fields
+                .wrong(pointer, "this server's configuration does not allow its own AWS identity to be used");
+        }
+    };
+    let credentials = match kind.as_str() {
+        "static" => Credentials::Static(access_key(&mut fields)?),
+        "assume_role" => {
+            let role = fields.text("role_arn");
+            let session_name = session_name(&mut fields);
+            let source = source(&mut fields, rules).ok()?;
+            Credentials::AssumeRole { role_arn: role_arn(&mut fields, role?)?, session_name, source }
+        }
+        "profile" => {
+            own_identity(&mut fields, "type");
+            Credentials::Profile { name: fields.text("name")? }
+        }
+        "ambient" => {
+            own_identity(&mut fields, "type");
+            Credentials::Ambient
+        }
+        _ => {
+            fields.wrong("type", "expected one of: static, assume_role, profile, ambient");
+            fields.forget();
+            return None;
+        }
+    };
+    fields.finish();
+    Some(credentials)
+}
+
+fn access_key(fields: &mut Fields<'_>) -> Option<AccessKey> {
+    let (id, secret) = (fields.text("access_key_id"), fields.text("secret_access_key"));
+    let session_token = fields.optional_text("session_token").map(SecretString::from);
+    let id = id?;
+    if !(id.len() >= 16 && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')) {
+        fields.wrong("access_key_id", "expected 16 to 128 letters and digits");
+        return None;
+    }
+    let secret = secret?;
+    if !secret.bytes().all(|b| b.is_ascii_graphic())
+        || session_token.as_ref().is_some_and(|t| !t.expose_secret().bytes().all(|b| b.is_ascii_graphic()))
+    {
+        fields.wrong(
+            "secret_access_key",
+            "the secret and the session token cannot hold blanks or control characters",
+        );
+        return None;
+    }
+    Some(AccessKey { id, secret: SecretString::from(secret), session_token })
+}
+
+fn session_name(fields: &mut Fields<'_>) -> String {
+    let Some(name) = fields.optional_text("session_name") else { return SESSION_NAME.to_owned() };
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+    if !(2..=64).contains(&name.len()) || !name.bytes().all(allowed) {
+        fields.wrong("session_name", "expected 2 to 64 letters, digits or any of _+=,.@-");
+    }
+    name
+}
+
+fn role_arn(fields: &mut Fields<'_>, text: String) -> Option<String> {
+    let fits = Arn::parse(&text).is_some_and(|arn| {
+        let account = arn.account.len() == 12 && arn.account.bytes().all(|b| b.is_ascii_digit());
+        arn.service == "iam" && arn.region.is_empty() && account && arn.id_of("role").is_some()
+    });
+    if !fits {
+        fields.wrong("role_arn", "expected the ARN of a role: arn:aws:iam::123456789012:role/name");
+    }
+    fits.then_some(text)
+}
+
+/// The `source` of a role: `Ok(None)` is the server's own identity. What is wrong is noted in `fields`.
+fn source(fields: &mut Fields<'_>, rules: &ServerRules) -> Result<Option<AccessKey>, ()> {
+    match fields.take("source") {
+        None | Some(Value::Null) => {
+            if !rules.allow_ambient_credentials {
+                let why =
+                    "needed: this server's configuration does not allow its own AWS identity to be used";
+                fields.wrong("source", why);
+            }
+            Ok(None)
+        }
+        Some(Value::Object(object)) => {
+            let pointer = fields.pointer("source");
+            let mut inner = Fields::new(&pointer, object, fields.errors);
+            if inner.text("type").is_some_and(|kind| kind != "static") {
+                inner.wrong("type", "expected static");
+            }
+            let key = access_key(&mut inner).ok_or(())?;
+            inner.finish();
+            Ok(Some(key))
+        }
+        Some(_) => {
+            fields.wrong("source", "expected an object");
+            Err(())
+        }
+    }
+}
+
+fn read_settings(settings: &Value, rules: &ServerRules, errors: &mut Vec<FieldError>) -> Settings {
+    let object = match settings {
+        Value::Null => Map::new(),
+        Value::Object(object) => object.clone(),
+        _ => {
+            errors.push(FieldError::new("/settings", "expected an object"));
+            return Settings::default();
+        }
+    };
+    let mut fields = Fields::new("/settings", object, errors);
+    let regions = read_regions(&mut fields);
+    let endpoint =
+        fields.optional_text("endpoint_url").and_then(|text| read_endpoint(&mut fields, &text, rules));
+    fields.finish();
+    Settings { regions, endpoint }
+}
+
+fn read_regions(fields: &mut Fields<'_>) -> Vec<String> {
+    let listed = match fields.take("regions") {
+        None | Some(Value::Null) => return Vec::new(),
+        Some(Value::Array(listed)) => listed,
+        Some(_) => {
+            fields.wrong("regions", "expected a list of regions");
+            return Vec::new();
+        }
+    };
+    let mut regions: Vec<String> = Vec::new();
+    for (index, region) in listed.iter().enumerate() {
+        let at = format!("regions/{index}");
+        match region.as_str() {
+            Some(name) if !is_region_name(name) => fields.wrong(&at, "expected a region, e.g. eu-west-1"),
+            Some(name) if regions.iter().any(|known| known == name) => fields.wrong(&at, "named twice"),
+            Some(name)
+                if regions.first().is_some_and(|f| Partition::of_region(f) != Partition::of_region(name)) =>
+            {
+                fields.wrong(&at, "lies in another partition than the first region: connect it on its own");
+            }
+            Some(name) => regions.push(name.to_owned()),
+            None => fields.wrong(&at, "expected text"),
+        }
+    }
+    regions
+}
+
+/// An endpoint, if it may be used: anything else would let users make this server call whom they like.
+fn read_endpoint(fields: &mut Fields<'_>, text: &str, rules: &ServerRules) -> Option<Url> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let Some(url) = url else {
+        fields.wrong("endpoint_url", "expected an http or https URL");
+        return None;
+    };
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+        || url.path() != "/"
+    {
+        fields.wrong("endpoint_url", "expected scheme, host and port only");
+        return None;
+    }
+    let named = rules
+        .allowed_endpoints
+        .iter()
+        .any(|allowed| Url::parse(allowed).is_ok_and(|a| origin(&a) == origin(&url)));
+    if named || (rules.allow_loopback_endpoints && is_loopback(&url)) {
+        return Some(url);
+    }
+    fields
+        .wrong("endpoint_url", "this server's configuration does not allow this endpoint (--allow-endpoint)");
+    None
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// The members of an object: each taken once, what is left over refused.
+struct Fields<'e> {
+    at: String,
+    object: Map<String, Value>,
+    errors: &'e mut Vec<FieldError>,
+}
+
+impl<'e> Fields<'e> {
+    fn new(at: &str, object: Map<String, Value>, errors: &'e mut Vec<FieldError>) -> Self {
+        Self { at: at.to_owned(), object, errors }
+    }
+
+    fn pointer(&self, name: &str) -> String {
+        format!("{}/{name}", self.at)
+    }
+
+    fn wrong(&mut self, name: &str, detail: &str) {
+        let pointer = self.pointer(name);
+        self.errors.push(FieldError::new(pointer, detail));
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.object.remove(name)
+    }
+
+    /// A text that must be there.
+    fn text(&mut self, name: &str) -> Option<String> {
+        match self.take(name) {
+            Some(Value::String(text)) if !text.is_empty() => return Some(text),
+            Some(_) => self.wrong(name, "expected text"),
+            None => self.wrong(name, "missing"),
+        }
+        None
+    }
+
+    fn optional_text(&mut self, name: &str) -> Option<String> {
+        match self.object.get(name) {
+            None => None,
+            Some(Value::Null) => {
+                self.object.remove(name);
+                None
+            }
+            Some(_) => self.text(name),
+        }
+    }
+
+    /// Does not complain about what is left.
+    fn forget(&mut self) {
+        self.object.clear();
+    }
+
+    /// Refuses what was not asked for.
+    fn finish(self) {
+        for name in self.object.keys() {
+            let escaped = name.replace('~', "~0").replace('/', "~1");
+            self.errors.push(FieldError::new(format!("{}/{escaped}", self.at), "unknown field"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
