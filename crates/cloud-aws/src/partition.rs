@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use marquee_types::ResourceKind;
+
 /// A part of AWS with its own accounts, names and hosts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Partition {
@@ -130,6 +132,37 @@ impl<'a> Arn<'a> {
             None => self.resource.strip_prefix(kind)?,
         };
         rest.strip_prefix(['/', ':']).filter(|id| !id.is_empty())
+    }
+}
+
+/// Services and the beginnings of resources in ARNs, by kind.
+static KINDS: &[(&str, &str, ResourceKind)] = &[
+    ("autoscaling", "autoScalingGroup:", ResourceKind::ScalingGroup),
+    ("ec2", "elastic-ip/", ResourceKind::PublicIp),
+    ("ec2", "image/", ResourceKind::Image),
+    ("ec2", "instance/", ResourceKind::ComputeInstance),
+    ("ec2", "security-group/", ResourceKind::SecurityGroup),
+    ("ec2", "snapshot/", ResourceKind::Snapshot),
+    ("ec2", "subnet/", ResourceKind::Subnet),
+    ("ec2", "volume/", ResourceKind::Disk),
+    ("ec2", "vpc/", ResourceKind::Network),
+    ("elasticloadbalancing", "loadbalancer/", ResourceKind::LoadBalancer),
+    ("elasticloadbalancing", "targetgroup/", ResourceKind::TargetGroup),
+    ("rds", "cluster-snapshot:", ResourceKind::DatabaseSnapshot),
+    ("rds", "cluster:", ResourceKind::DatabaseCluster),
+    ("rds", "db:", ResourceKind::Database),
+    ("rds", "snapshot:", ResourceKind::DatabaseSnapshot),
+    ("route53", "hostedzone/", ResourceKind::DnsZone),
+    ("s3", "", ResourceKind::Bucket),
+];
+
+impl Arn<'_> {
+    /// What it names, if that is of a kind that is listed.
+    pub fn kind(&self) -> Option<ResourceKind> {
+        let fits = |(service, start, _): &&(&str, &str, _)| {
+            self.service == *service && self.resource.starts_with(start)
+        };
+        KINDS.iter().find(fits).map(|(_, _, kind)| *kind)
     }
 }
 

@@ -5,7 +5,11 @@ use marquee_clouds::{Observed, ObservedRelation, RawJson};
 use marquee_types::{ResourceKind, ResourceState, resource::Relation};
 use serde_json::{Map, Value};
 
-use crate::{inventory::states, partition::Place, xml::Node};
+use crate::{
+    inventory::states,
+    partition::{Arn, Place},
+    xml::Node,
+};
 
 /// A resource being put together.
 #[derive(Debug)]
@@ -75,8 +79,8 @@ impl Draft {
     }
 
     /// How it stands to another.
-    pub fn relation(&mut self, relation: Relation, target: impl Into<String>) {
-        self.0.relations.push(ObservedRelation { relation, target: target.into() });
+    pub fn relation(&mut self, relation: Relation, target: String) {
+        self.0.relations.extend(relation_to(relation, target));
     }
 
     /// The finished resource.
@@ -87,6 +91,12 @@ impl Draft {
         observed.raw = raw;
         observed
     }
+}
+
+/// How a resource stands to what an ARN names; `None` if that is of no kind that is listed (a function, say).
+pub fn relation_to(relation: Relation, target: String) -> Option<ObservedRelation> {
+    let kind = Arn::parse(&target)?.kind()?;
+    Some(ObservedRelation { relation, kind, target })
 }
 
 /// The tags of a list of that name whose members are called `key` and `value`.

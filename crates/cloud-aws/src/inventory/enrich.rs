@@ -6,13 +6,13 @@ use std::{
 };
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
-use marquee_clouds::{CloudError, ErrorKind, Observed, ObservedRelation};
+use marquee_clouds::{CloudError, ErrorKind, Observed};
 use marquee_types::resource::Relation;
 use tokio::sync::OnceCell;
 
 use crate::{
     inventory::{
-        draft::tags,
+        draft::{relation_to, tags},
         elb,
         listing::{Enrich, Lister},
     },
@@ -95,9 +95,9 @@ impl<'a> Enricher<'a> {
         let routes = self.routes.get_or_try_init(|| routes_by_balancer(lister)).await?;
         for balancer in balancers {
             let groups = routes.get(&balancer.native_id).into_iter().flatten();
-            balancer.relations.extend(
-                groups.map(|group| ObservedRelation { relation: Relation::RoutesTo, target: group.clone() }),
-            );
+            balancer
+                .relations
+                .extend(groups.filter_map(|group| relation_to(Relation::RoutesTo, group.clone())));
             balancer.relations.sort_unstable();
         }
         Ok(())
@@ -214,7 +214,7 @@ async fn add_targets(lister: &Lister<'_>, groups: &mut [Observed]) -> Result<(),
                 // An address belongs to no resource by itself.
                 _ => continue,
             };
-            group.relations.push(ObservedRelation { relation: Relation::RoutesTo, target });
+            group.relations.extend(relation_to(Relation::RoutesTo, target));
         }
         group.relations.sort_unstable();
         group.relations.dedup();
