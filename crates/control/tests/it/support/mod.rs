@@ -1,0 +1,7 @@
+//! The application under test: a database of its own, a server on a port of its own, and the people who use it.
+
+mod client;
+mod world;
+
+pub use client::{Answer, Client};
+pub use world::{PASSWORD, Tenant, World};
