@@ -20,7 +20,7 @@ CREATE TABLE cloud_providers (
     updated_at            timestamptz NOT NULL,
     deleted_at            timestamptz,
     PRIMARY KEY (organization_id, id),
-    FOREIGN KEY (organization_id) REFERENCES organizations (id)
+    FOREIGN KEY (organization_id) REFERENCES organizations (organization_id)
 );
 COMMENT ON TABLE cloud_providers IS 'One connected cloud account: an AWS account, an Azure subscription, a Google Cloud project.';
 COMMENT ON COLUMN cloud_providers.kind IS 'Which adapter: aws, …; the registry of the running server knows which there are.';
