@@ -11,6 +11,11 @@
     reason = "a test that cannot have its database has nothing better to do than to panic"
 )]
 
+mod catalogue;
+mod explain;
+mod ledgers;
+mod source;
+
 use std::{fmt, time::Duration};
 
 use marquee_types::Clock;
@@ -19,6 +24,11 @@ use secrecy::SecretString;
 use tokio_postgres::Client;
 use tokio_util::task::TaskTracker;
 
+pub use self::{
+    catalogue::catalogue_violations,
+    explain::{Plan, explain_as_app, pretend_rows},
+    ledgers::{sql_ledger, statements, system_ledger},
+};
 use crate::{
     connect::{self, Target},
     db::{DatabaseUrls, Db, PoolSizes},

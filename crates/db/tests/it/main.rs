@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails should stop where it failed")]
 
 mod embedded;
+mod ledgers;
+mod partitions;
 mod support;
 mod transaction;
