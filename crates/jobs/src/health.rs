@@ -74,11 +74,11 @@ impl Pulse {
 }
 
 const DEPTH: &str = "
-SELECT (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'waiting' LIMIT 10000) some),
-       (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'running' LIMIT 10000) some),
-       (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'dead' LIMIT 10000) some),
+SELECT (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'waiting' LIMIT 10000) counted),
+       (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'running' LIMIT 10000) counted),
+       (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'dead' LIMIT 10000) counted),
        count(*), min(run_at)
-FROM (SELECT run_at FROM jobs WHERE state = 'ready' LIMIT 10000) some";
+FROM (SELECT run_at FROM jobs WHERE state = 'ready' LIMIT 10000) counted";
 
 /// How full the queue is. Counts stop at 10,000.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
