@@ -45,12 +45,13 @@ impl Passwords {
     }
 
     /// Passwords that follow from the privileged login's own, so that every process which is given that login
-    /// finds the same ones. Whoever knows that password may set these anyway.
-    fn derived(privileged: &str, database: &str) -> Result<Self, DbError> {
+    /// finds the same ones. Whoever knows that password may set these anyway. The database's name is not part
+    /// of it: roles are the cluster's, and two databases there share them.
+    fn derived(privileged: &str) -> Result<Self, DbError> {
         let one = |role: &str| {
             let mut mac = Hmac::<Sha256>::new_from_slice(privileged.as_bytes())
                 .map_err(|error| DbError::misuse(format!("the privileged password: {error}")))?;
-            mac.update(format!("marquee role password\n{role}\n{database}").as_bytes());
+            mac.update(format!("marquee role password\n{role}").as_bytes());
             Ok::<_, DbError>(SecretString::from(hex::encode(mac.finalize().into_bytes())))
         };
         Ok(Self { owner: one(ROLES[0])?, app: one(ROLES[1])?, system: one(ROLES[2])? })
@@ -79,7 +80,7 @@ pub async fn for_one_login(privileged: &SecretString) -> Result<DatabaseUrls, Db
         ));
     };
     let database = Target::parse(privileged)?.database().to_owned();
-    let passwords = Passwords::derived(password, &database)?;
+    let passwords = Passwords::derived(password)?;
     provision_with(privileged, &database, &passwords).await
 }
 
@@ -144,14 +145,15 @@ async fn make_database(privileged: &SecretString, client: &Client, database: &st
         .query_one("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", &[&database])
         .await?
         .get(0);
+    // Whoever is no superuser must be a member of the role it gives the database to; only for that moment.
+    let for_a_moment = |statement: &str| {
+        format!(
+            "DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN \
+             EXECUTE format('{statement}', current_user); END IF; END $$"
+        )
+    };
+    client.batch_execute(&for_a_moment("GRANT marquee_owner TO %I")).await?;
     if !exists {
-        // Whoever is no superuser must be a member of the role it gives the database to.
-        client
-            .batch_execute(
-                "DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN \
-                 EXECUTE format('GRANT marquee_owner TO %I', current_user); END IF; END $$",
-            )
-            .await?;
         client
             .batch_execute(&format!(
                 "CREATE DATABASE {name} OWNER marquee_owner TEMPLATE template0 ENCODING 'UTF8'"
@@ -162,6 +164,7 @@ async fn make_database(privileged: &SecretString, client: &Client, database: &st
         adopt_if_empty(privileged, client, database).await?;
     }
     client.batch_execute(&database_grants(&name)).await?;
+    client.batch_execute(&for_a_moment("REVOKE marquee_owner FROM %I")).await?;
     Ok(())
 }
 

@@ -133,8 +133,8 @@ const RULES: &[(&str, &str)] = &[
             AND (p.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(p.proacl) g WHERE g.grantee = 0))",
     ),
     (
-        "stands on the list of global tables but does not exist",
-        "SELECT g FROM unnest($1) g WHERE to_regclass('public.' || g) IS NULL",
+        "stands on the list of global tables and indexes but does not exist",
+        "SELECT g FROM unnest($1) g WHERE to_regclass('public.' || quote_ident(g)) IS NULL",
     ),
 ];
 

@@ -81,6 +81,11 @@ impl TestDb {
         connect::connect(&target, &TaskTracker::new()).await.unwrap()
     }
 
+    /// The bed's superuser, for provisioning.
+    pub fn superuser_url(&self) -> SecretString {
+        self.bed.clone()
+    }
+
     /// A client with the login of one of the three URLs, outside any pool.
     pub async fn client(&self, url: &SecretString) -> Client {
         connect::connect(&Target::parse(url).unwrap(), &TaskTracker::new()).await.unwrap()

@@ -94,7 +94,8 @@ async fn every_flaw_is_found() {
         )
         .await
         .unwrap();
-    assert_eq!(catalogue_violations(&test).await, Vec::<String>::new());
+    let at_first = catalogue_violations(&test).await;
+    assert!(!at_first.iter().any(|violation| violation.contains("notes")), "{at_first:#?}");
     let undo = [
         "DROP TABLE IF EXISTS bare, loose; DROP VIEW IF EXISTS all_notes; DROP TYPE IF EXISTS mood",
         "DROP FUNCTION IF EXISTS peek(); DROP POLICY IF EXISTS open ON notes; DROP INDEX IF EXISTS one_body",

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails should stop where it failed")]
 
+mod connecting;
 mod embedded;
 mod ledgers;
+mod leftovers;
+mod notices;
 mod partitions;
 mod support;
 mod transaction;
