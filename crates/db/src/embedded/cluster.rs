@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -48,7 +48,11 @@ pub(super) fn major_of(cluster: &Path) -> Result<Option<u32>, EmbeddedError> {
 /// A private folder for the socket, in the first of /run and /tmp that lets us.
 pub(super) fn socket_folder(user: &ServerUser) -> Result<PathBuf, EmbeddedError> {
     let make = |parent: &str| {
-        tempfile::Builder::new().prefix("marquee-").tempdir_in(parent).map(tempfile::TempDir::keep)
+        tempfile::Builder::new()
+            .prefix("marquee-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(parent)
+            .map(tempfile::TempDir::keep)
     };
     let folder = make("/run")
         .or_else(|_| make("/tmp"))

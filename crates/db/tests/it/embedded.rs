@@ -135,6 +135,8 @@ async fn the_server_has_no_network_address_and_its_files_are_closed() {
     }
     let socket = fs::read_to_string(folder.path().join("runtime.json")).unwrap();
     let socket: serde_json::Value = serde_json::from_str(&socket).unwrap();
+    let mode = fs::metadata(socket["socket"].as_str().unwrap()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
     let guess =
         format!("host={} user=marquee_app password=guess dbname=marquee", socket["socket"].as_str().unwrap());
     assert!(tokio_postgres::connect(&guess, tokio_postgres::NoTls).await.is_err());
