@@ -62,7 +62,7 @@ impl Known {
 fn looks_like_a_path(text: &str) -> bool {
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
     let placeholder = text
-        .split(['/', '_', '.'])
+        .split(['/', '_', '.', '-'])
         .any(|part| part.len() > 1 && part.chars().all(|c| c.is_ascii_uppercase()));
     let ours = ["crates/", "docs/", "scripts/", "migrations/", ".config/", ".ci/"];
     plain

@@ -18,10 +18,9 @@
 //! * A sync that is killed goes on where it was: scopes that are done stay done, the rest are listed again,
 //!   and writing a page twice is the same as writing it once.
 //!
-//! [`workers`] lists and compares; [`store`] has all the SQL; [`filter`] is the language of lists.
+//! [`workers`] lists and compares; [`store`] has all the SQL, and the language of lists.
 
 mod actions;
-mod filter;
 mod model;
 mod routes;
 mod store;

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use marquee_types::{OperationState, Permission, ProviderId, ResourceId, SyncId};
 
 use super::{
-    actions, filter,
+    actions,
     store::{
+        filter,
         read::{self, Key, Order, Query},
         syncs,
     },

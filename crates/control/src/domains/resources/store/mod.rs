@@ -1,6 +1,7 @@
-//! All SQL of the resources: reading the inventory ([`read`]), writing what a sync saw ([`write`]), and the
+//! All SQL of the resources: the language of lists ([`filter`]), reading the inventory ([`read`]), writing what a sync saw ([`write`]), and the
 //! syncs themselves ([`syncs`]).
 
+pub mod filter;
 pub mod read;
 pub mod syncs;
 pub mod write;

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use super::super::{
+use super::{
+    super::wire::{Direction, Group, Related, RelatedResource, Resource, ResourceDetail, Version},
     filter,
-    wire::{Direction, Group, Related, RelatedResource, Resource, ResourceDetail, Version},
 };
 use crate::http::filter::Statement;
 

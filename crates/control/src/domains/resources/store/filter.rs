@@ -10,31 +10,11 @@ use crate::http::filter::Column;
 /// What a text field offers: forms that an index serves under row level security.
 const INDEXED: &[Form] = &[Form::Equal, Form::NotEqual, Form::Ordered, Form::StartsWith, Form::Present];
 
-const KINDS: &[&str] = &{
-    let mut words = [""; ResourceKind::ALL.len()];
-    let mut index = 0;
-    while index < words.len() {
-        words[index] = ResourceKind::ALL[index].as_str();
-        index += 1;
-    }
-    words
-};
-
-const STATES: &[&str] = &{
-    let mut words = [""; ResourceState::ALL.len()];
-    let mut index = 0;
-    while index < words.len() {
-        words[index] = ResourceState::ALL[index].as_str();
-        index += 1;
-    }
-    words
-};
-
 const FIELDS: &[FieldSpec] = &[
     FieldSpec::id("id", "res"),
     FieldSpec::id("provider_id", "prv"),
-    FieldSpec::word("kind", KINDS),
-    FieldSpec::word("state", STATES),
+    FieldSpec::word("kind", ResourceKind::WORDS),
+    FieldSpec::word("state", ResourceState::WORDS),
     FieldSpec::text("native_id").only(INDEXED),
     FieldSpec::text("name").only(INDEXED),
     FieldSpec::text("region").only(INDEXED),
