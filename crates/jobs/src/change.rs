@@ -88,10 +88,14 @@ impl Image {
         self.dirty = true;
     }
 
-    /// The operation is over: what was never started never will be.
+    /// The operation is over: what was never started never will be, and what was started and not brought to an
+    /// end has failed.
     pub fn close(&mut self, state: OperationState, error: Option<Value>) {
-        for step in self.steps.iter_mut().filter(|step| step.state == StepState::Pending) {
-            step.state = StepState::Skipped;
+        let open = |step: &&mut Step| matches!(step.state, StepState::Pending | StepState::Running);
+        for step in self.steps.iter_mut().filter(open) {
+            step.state = if step.attempt == 0 { StepState::Skipped } else { StepState::Failed };
+            step.error = step.failure();
+            step.retry_at = None;
             step.dirty = true;
         }
         self.error = error;

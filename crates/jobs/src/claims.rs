@@ -53,29 +53,49 @@ pub(crate) async fn take_and_do(inner: &Arc<Inner>, stop: &Stop) {
     claims.drain().await;
 }
 
+/// Kinds that are claimed together.
+struct Group<'a> {
+    kinds: Vec<&'a str>,
+    room: usize,
+}
+
+fn narrow(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// The kinds that have room: those without a limit of their own together, each of the others by itself.
+/// Also whether a kind has none.
+fn groups(inner: &Inner) -> (Vec<Group<'_>>, bool) {
+    let (free, limited): (Vec<_>, Vec<_>) =
+        inner.registry.kinds().partition(|(_, parallel)| *parallel == usize::MAX);
+    let mut groups = vec![Group { kinds: free.into_iter().map(|(kind, _)| kind).collect(), room: BATCH }];
+    for (kind, parallel) in limited {
+        let room = parallel.saturating_sub(inner.load_of(kind));
+        groups.push(Group { kinds: vec![kind], room });
+    }
+    let full = groups.iter().any(|group| group.room == 0);
+    groups.retain(|group| group.room > 0 && !group.kinds.is_empty());
+    (groups, full)
+}
+
+/// The organizations that hold slots, with what was just taken, and how many they may still get.
+fn left(inner: &Inner, taken: &[Claimed]) -> Vec<(Uuid, i32)> {
+    let mut load = inner.load_by_organization();
+    for job in taken {
+        *load.entry(job.lease.organization).or_default() += 1;
+    }
+    let share = inner.limits.per_organization;
+    load.into_iter().map(|(id, load)| (id.uuid(), narrow(share.saturating_sub(load)))).collect()
+}
+
 impl Claims<'_> {
     /// Takes what there is a slot for, at most a batch; whether to look again at once.
     async fn round(&mut self) -> Result<bool, DbError> {
         let refill = Instant::now() >= self.next_refill;
-        let limits = &self.inner.limits;
-        let free = limits.concurrency.saturating_sub(self.inner.load()).min(BATCH);
-        let kinds: Vec<&str> = self
-            .inner
-            .registry
-            .kinds()
-            .filter(|(kind, parallel)| *parallel == usize::MAX || self.inner.load_of(kind) < *parallel)
-            .map(|(kind, _)| kind)
-            .collect();
-        let share = i32::try_from(limits.per_organization).unwrap_or(i32::MAX);
-        let left: Vec<(Uuid, i32)> = self
-            .inner
-            .load_by_organization()
-            .into_iter()
-            .map(|(id, load)| (id.uuid(), share.saturating_sub(i32::try_from(load).unwrap_or(i32::MAX))))
-            .collect();
-        let capped =
-            left.iter().any(|(_, left)| *left <= 0) || kinds.len() < self.inner.registry.kinds().count();
-        self.backlog = free == 0 || capped;
+        let (inner, limits) = (self.inner, &self.inner.limits);
+        let mut free = limits.concurrency.saturating_sub(self.inner.load()).min(BATCH);
+        let (groups, full) = groups(inner);
+        self.backlog = free == 0 || full;
         if free == 0 && !refill {
             return Ok(false);
         }
@@ -84,26 +104,38 @@ impl Claims<'_> {
         if refill {
             queue::refill(&mut tx, now).await?;
         }
-        let ask = Ask {
-            worker: &self.inner.name,
-            batch: i32::try_from(free).unwrap_or(0),
-            kinds,
-            after: self.after,
-            share,
-            left,
-            lease: limits.lease,
-            now,
-        };
-        let claims = if free > 0 { Some(queue::claim(&mut tx, &ask).await?) } else { None };
+        let (mut taken, mut more) = (Vec::new(), false);
+        for Group { kinds, room } in groups {
+            if free == 0 {
+                break;
+            }
+            let left = left(inner, &taken);
+            self.backlog |= left.iter().any(|(_, left)| *left <= 0);
+            let ask = Ask {
+                worker: &self.inner.name,
+                batch: narrow(free.min(room)),
+                kinds,
+                after: self.after,
+                share: narrow(limits.per_organization),
+                left,
+                lease: limits.lease,
+                now,
+            };
+            let claims = queue::claim(&mut tx, &ask).await?;
+            free -= claims.jobs.len().min(free);
+            self.after = claims.after;
+            more |= claims.more;
+            taken.extend(claims.jobs);
+        }
         tx.commit().await?;
         if refill {
             self.next_refill = Instant::now() + self.inner.jitter.around(limits.poll, 0.25);
         }
         self.inner.pulse.polled(now);
-        let Some(claims) = claims else { return Ok(false) };
-        self.after = claims.after;
-        claims.jobs.into_iter().for_each(|job| self.start(job));
-        Ok(claims.more)
+        for job in taken {
+            self.start(job);
+        }
+        Ok(more)
     }
 
     fn start(&mut self, job: Claimed) {

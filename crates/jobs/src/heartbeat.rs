@@ -1,6 +1,6 @@
 //! What goes on beside the jobs: renewing leases, noticing lost ones, measuring the queue, hearing notices.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use marquee_db::{Db, DbError, Notice};
 use marquee_types::OperationId;
@@ -19,19 +19,22 @@ use crate::{
 /// Renews the leases of this process after a third of their time, until `over`.
 pub(crate) async fn keep_leases(inner: &Arc<Inner>, over: &CancellationToken) {
     let every = inner.limits.lease / 3;
-    let mut soon = false;
+    let mut wait = Duration::ZERO;
     loop {
-        // A renewal that failed is tried again well before the leases end.
-        let wait = if soon { every / 8 } else { inner.jitter.around(every, 0.1) };
         tokio::select! {
             () = over.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
-        soon = match beat(inner).await {
-            Ok(()) => false,
-            Err(error) => {
+        wait = match beat(inner).await {
+            Ok(()) => inner.jitter.around(every, 0.1),
+            // Tried again well before the leases end.
+            Err(error) if error.is_unavailable() => {
                 tracing::debug!(%error, "leases could not be renewed; trying again");
-                true
+                every / 8
+            }
+            Err(error) => {
+                tracing::error!(%error, "leases could not be renewed; trying again");
+                every / 8
             }
         };
     }

@@ -87,6 +87,12 @@ impl Step {
         self.attempt > 0 && !matches!(self.state, StepState::Undone | StepState::UndoFailed)
     }
 
+    /// Why it did not succeed, if it was started and did not.
+    pub fn failure(&self) -> Option<Value> {
+        let started = self.attempt > 0 && self.state != StepState::Succeeded;
+        started.then(|| self.error.clone().unwrap_or_else(interrupted))
+    }
+
     fn is_due(&self, now: DateTime<Utc>) -> bool {
         self.retry_at.is_none_or(|at| at <= now)
     }
@@ -211,29 +217,22 @@ impl Image {
         } else {
             OperationState::PartiallySucceeded
         };
-        Next::Close(state, (failed > 0).then(|| self.failed_steps(failed)))
+        Next::Close(state, self.failed_steps())
     }
 
-    fn failed_steps(&self, failed: usize) -> Value {
-        let failures: Vec<Value> = self
-            .steps
-            .iter()
-            .filter(|step| step.state == StepState::Failed)
-            .take(50)
-            .map(|step| with_step(step.error.clone().unwrap_or_default(), &step.name))
-            .collect();
-        let first = failures.first().and_then(|error| error["detail"].as_str()).unwrap_or_default();
-        let of = self.steps.len();
-        json!({
-            "code": "steps_failed",
-            "detail": format!("{failed} of {of} steps failed; the first: {first}"),
-            "steps": failures,
-        })
+    fn failed_steps(&self) -> Option<Value> {
+        let named = |step: &Step| Some(with_step(step.failure()?, &step.name));
+        let mut failures: Vec<Value> = self.steps.iter().filter_map(named).collect();
+        let (failed, of) = (failures.len(), self.steps.len());
+        let first = failures.first()?["detail"].as_str().unwrap_or_default();
+        let detail = format!("{failed} of {of} steps failed; the first: {first}");
+        failures.truncate(50);
+        Some(json!({ "code": "steps_failed", "detail": detail, "steps": failures }))
     }
 }
 
 fn what_is_left(step: &Step) -> Value {
-    let mut left = with_step(step.error.clone().unwrap_or_default(), &step.name);
+    let mut left = with_step(step.failure().unwrap_or_default(), &step.name);
     left["output"] = step.output.as_deref().cloned().unwrap_or_default();
     left
 }
@@ -250,4 +249,11 @@ pub(crate) fn with_step(mut error: Value, name: &str) -> Value {
 /// What stands as the error of an operation that was undone because someone asked for its end.
 pub(crate) fn cancelled() -> Value {
     json!({ "code": "cancelled", "detail": "The operation was cancelled, and what it had done was undone." })
+}
+
+fn interrupted() -> Value {
+    json!({
+        "code": "interrupted",
+        "detail": "Its worker died while it was under way, and the operation ended before it was tried again.",
+    })
 }

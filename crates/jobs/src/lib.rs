@@ -33,6 +33,8 @@ mod image;
 mod job;
 mod kind;
 mod lease;
+#[cfg(test)]
+mod model;
 mod operation;
 mod queue;
 mod reconciler;

@@ -128,8 +128,9 @@ impl Tender {
         while !self.stopping.is_cancelled() {
             let wait = match self.turn(hasten, &mut failures).await {
                 Ok(wait) => wait,
+                Err(error) if error.is_unavailable() => self.inner.jitter.around(Duration::from_secs(5), 0.5),
                 Err(error) => {
-                    tracing::debug!(reconciler = self.reconciler.name(), %error, "could not see whether it is due");
+                    tracing::error!(reconciler = self.reconciler.name(), %error, "could not see whether it is due");
                     self.inner.jitter.around(Duration::from_secs(5), 0.5)
                 }
             };
@@ -233,7 +234,7 @@ impl Tender {
                     );
                     return;
                 }
-                Err(error) => tracing::debug!(%error, "the lease of a reconciler could not be renewed"),
+                Err(error) => tracing::warn!(%error, "the lease of a reconciler could not be renewed"),
             }
         }
     }

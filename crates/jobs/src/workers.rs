@@ -73,6 +73,8 @@ pub(crate) struct Inner {
     pub wake: Notify,
     /// By reconciler.
     pub nudges: HashMap<&'static str, Arc<Notify>>,
+    /// Whether notices are listened to at all.
+    hears: bool,
 }
 
 /// A job this process is on.
@@ -102,6 +104,18 @@ impl Workers {
 
     /// As [`Workers::new`], with chance that can be repeated.
     pub fn with_jitter(db: Db, clock: Clock, registry: Registry, limits: Limits, jitter: Jitter) -> Self {
+        Self::build(db, clock, registry, limits, jitter, true)
+    }
+
+    /// Workers that never hear a notice if `hears` is false: what polling alone must be able to do.
+    pub(crate) fn build(
+        db: Db,
+        clock: Clock,
+        registry: Registry,
+        limits: Limits,
+        jitter: Jitter,
+        hears: bool,
+    ) -> Self {
         let registry = upkeep::add_to(registry, limits.keep_operations);
         let nudges = registry
             .reconcilers()
@@ -120,6 +134,7 @@ impl Workers {
             pulse: Pulse::default(),
             wake: Notify::new(),
             nudges,
+            hears,
         }))
     }
 
@@ -138,7 +153,11 @@ impl Workers {
                 over.cancel();
             },
             crate::heartbeat::keep_leases(inner, &over),
-            crate::heartbeat::listen(inner, &over),
+            async {
+                if inner.hears {
+                    crate::heartbeat::listen(inner, &over).await;
+                }
+            },
             crate::reconciler::tend_all(inner, &stop),
         );
     }

@@ -32,6 +32,11 @@ pub fn workers(db: &Db, clock: &Clock, registry: Registry) -> Workers {
     Workers::with_jitter(db.clone(), clock.clone(), registry, hurried(), Jitter::seeded(1))
 }
 
+/// Workers that no notice reaches, as if every one were lost: what they find, they find by looking.
+pub fn deaf_workers(db: &Db, clock: &Clock, registry: Registry, limits: Limits) -> Workers {
+    Workers::build(db.clone(), clock.clone(), registry, limits, Jitter::seeded(1), false)
+}
+
 /// Works until the operation is done, then shuts down in good order.
 ///
 /// # Panics

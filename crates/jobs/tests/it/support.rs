@@ -22,7 +22,7 @@ pub const AT_MOST: Duration = Duration::from_secs(20);
 
 /// A database with one organization.
 pub struct Bed {
-    _test: TestDb,
+    pub test: TestDb,
     pub db: Db,
     pub clock: Clock,
     pub context: OrgContext,
@@ -37,7 +37,7 @@ impl Bed {
         let sizes = PoolSizes { app: 8, system: 4, wait: Duration::from_secs(10) };
         let test = TestDb::with_sizes(clock.clone(), sizes).await;
         let db = test.db.clone();
-        Self { _test: test, db, clock, context: someone() }
+        Self { test, db, clock, context: someone() }
     }
 
     pub async fn org(&self) -> Tx<Org> {
@@ -260,10 +260,11 @@ pub fn building(policy: Policy, steps: &[(&str, Value)]) -> NewOperation {
     }
 }
 
-/// An operation whose step `wait` ends only when the operation is cancelled.
+/// An operation whose step `wait` ends when the operation is cancelled or the step released.
 #[derive(Clone, Default)]
 pub struct Waiter {
     pub waiting: Arc<tokio::sync::Notify>,
+    pub release: Arc<tokio::sync::Notify>,
 }
 
 #[async_trait]
@@ -275,7 +276,10 @@ impl OperationKind for Waiter {
     async fn run_step(&self, ctx: &StepContext) -> Result<StepDone, StepError> {
         if &*ctx.name == "wait" {
             self.waiting.notify_one();
-            ctx.until_cancelled().await;
+            tokio::select! {
+                () = ctx.until_cancelled() => {}
+                () = self.release.notified() => {}
+            }
         }
         Ok(StepDone::default())
     }
