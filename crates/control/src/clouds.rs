@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use marquee_cloud_aws::AwsConnector;
 use marquee_clouds::{Cloud, CloudError, Connector};
 use marquee_types::{Clock, ProviderId};
 use moka::sync::Cache;
@@ -18,8 +19,8 @@ pub struct Clouds {
 
 impl Clouds {
     /// All adapters. Fails if a client for HTTPS cannot be made on this machine.
-    pub fn all(_clock: &Clock) -> Result<Self, CloudError> {
-        Ok(Self::of(Vec::new()))
+    pub fn all(clock: &Clock) -> Result<Self, CloudError> {
+        Ok(Self::of(vec![Arc::new(AwsConnector::new(clock.clone())?)]))
     }
 
     /// These adapters.

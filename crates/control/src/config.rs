@@ -147,6 +147,15 @@ pub enum Database {
     },
 }
 
+/// Which database, and where this installation keeps what is not in it.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// Always there with an embedded database.
+    pub data_dir: Option<PathBuf>,
+    /// Which database.
+    pub database: Database,
+}
+
 /// A certificate chain and its key.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
@@ -159,12 +168,10 @@ pub struct TlsFiles {
 /// What the server runs with.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where Marquee keeps its data; always there with an embedded database.
-    pub data_dir: Option<PathBuf>,
+    /// Where the data is.
+    pub storage: Storage,
     /// Where the API listens.
     pub listen: SocketAddr,
-    /// Which database.
-    pub database: Database,
     /// Connections to it.
     pub database_connections: usize,
     /// The file with the key-encryption key, unless the key itself is in the environment.
@@ -214,17 +221,16 @@ impl Config {
         Self::check(flags.or(file), environment_key())
     }
 
+    /// Where the data is, for a command that needs nothing else.
+    pub fn resolve_storage(flags: Settings, file: Option<&Path>) -> Result<Storage> {
+        let file = file.map(Settings::from_file).transpose()?.unwrap_or_default();
+        storage(&flags.or(file))
+    }
+
     fn check(settings: Settings, encryption_key: Option<SecretString>) -> Result<Self> {
-        let database = database(&settings)?;
-        let data_dir = settings.data_dir;
-        if matches!(database, Database::Embedded { .. }) && data_dir.is_none() {
-            bail!(
-                "say where to keep the data with --data-dir DIR, or name a database with --database-url URL"
-            );
-        }
-        let encryption_key_file = settings
-            .encryption_key_file
-            .or_else(|| data_dir.as_ref().map(|dir| dir.join("keys").join("encryption.key")));
+        let storage = storage(&settings)?;
+        let own_file = storage.data_dir.as_ref().map(|dir| dir.join("keys").join("encryption.key"));
+        let encryption_key_file = settings.encryption_key_file.or(own_file);
         if encryption_key.is_none() && encryption_key_file.is_none() {
             bail!(
                 "an external database needs the key that encrypts stored credentials: give --encryption-key-file \
@@ -245,9 +251,8 @@ impl Config {
         );
         let allowed_endpoints = origins("--allow-endpoint", settings.allow_endpoints.unwrap_or_default())?;
         Ok(Self {
-            data_dir,
+            storage,
             listen,
-            database,
             database_connections: settings.database_connections.map_or(12, NonZeroUsize::get),
             encryption_key_file,
             encryption_key,
@@ -280,11 +285,11 @@ impl Config {
         let mut put = |name: &str, value: toml::Value| {
             table.insert(name.to_owned(), value);
         };
-        if let Some(dir) = &self.data_dir {
+        if let Some(dir) = &self.storage.data_dir {
             put("data_dir", dir.display().to_string().into());
         }
         put("listen", self.listen.to_string().into());
-        match &self.database {
+        match &self.storage.database {
             Database::Embedded { bin_dir } => {
                 if let Some(dir) = bin_dir {
                     put("postgres_bin_dir", dir.display().to_string().into());
@@ -351,6 +356,14 @@ pub fn unknown_variables(known: &[String]) -> Vec<String> {
 fn environment_key() -> Option<SecretString> {
     #[expect(clippy::disallowed_methods, reason = "config.rs is the place that reads the environment")]
     std::env::var(ENCRYPTION_KEY_VARIABLE).ok().map(SecretString::from)
+}
+
+fn storage(settings: &Settings) -> Result<Storage> {
+    let (database, data_dir) = (database(settings)?, settings.data_dir.clone());
+    if matches!(database, Database::Embedded { .. }) && data_dir.is_none() {
+        bail!("say where to keep the data with --data-dir DIR, or name a database with --database-url URL");
+    }
+    Ok(Storage { data_dir, database })
 }
 
 fn database(settings: &Settings) -> Result<Database> {

@@ -2,7 +2,6 @@
 
 use std::{
     io::{IsTerminal as _, stderr},
-    net::SocketAddr,
     sync::OnceLock,
     time::Duration,
 };
@@ -18,7 +17,7 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::Subscr
 use crate::{
     app::{App, Parts},
     clouds::Clouds,
-    config::{Config, Database, ENCRYPTION_KEY_VARIABLE, LogFormat},
+    config::{Config, Database, ENCRYPTION_KEY_VARIABLE, LogFormat, Storage},
     domains::{audit, identity},
     http::{limits::Limits, listen},
     vault::{KeySource, Vault},
@@ -88,9 +87,9 @@ impl Ready {
 }
 
 /// The database for a server: started here if it is embedded. Its migrations are applied.
-pub async fn database(config: &Config) -> Result<Ready> {
-    let ready = match &config.database {
-        Database::Embedded { .. } => Ready::Own(embedded::start(&options(config)?).await?),
+pub async fn database(storage: &Storage) -> Result<Ready> {
+    let ready = match &storage.database {
+        Database::Embedded { .. } => Ready::Own(embedded::start(&options(storage)?).await?),
         external @ Database::External { .. } => Ready::External(external_urls(external).await?),
     };
     migrate(&ready).await?;
@@ -98,9 +97,9 @@ pub async fn database(config: &Config) -> Result<Ready> {
 }
 
 /// The database for a command that runs beside a server, or without one.
-pub async fn database_for_command(config: &Config) -> Result<Ready> {
-    let ready = match &config.database {
-        Database::Embedded { .. } => Ready::Session(embedded::connect_or_start(&options(config)?).await?),
+pub async fn database_for_command(storage: &Storage) -> Result<Ready> {
+    let ready = match &storage.database {
+        Database::Embedded { .. } => Ready::Session(embedded::connect_or_start(&options(storage)?).await?),
         external @ Database::External { .. } => Ready::External(external_urls(external).await?),
     };
     migrate(&ready).await?;
@@ -115,9 +114,9 @@ async fn migrate(ready: &Ready) -> Result<()> {
     Ok(())
 }
 
-fn options(config: &Config) -> Result<embedded::Options> {
-    let Database::Embedded { bin_dir } = &config.database else { bail!("the database is not embedded") };
-    let data_dir = config.data_dir.clone().context("an embedded database needs --data-dir DIR")?;
+fn options(storage: &Storage) -> Result<embedded::Options> {
+    let Database::Embedded { bin_dir } = &storage.database else { bail!("the database is not embedded") };
+    let data_dir = storage.data_dir.clone().context("an embedded database needs --data-dir DIR")?;
     Ok(embedded::Options { data_dir, bin_dir: bin_dir.clone() })
 }
 
@@ -143,7 +142,7 @@ pub fn vault(config: &Config) -> Result<Vault> {
             KeySource::Value { name: ENCRYPTION_KEY_VARIABLE.to_owned(), value: value.clone() }
         }
         (None, Some(path)) => {
-            let own = config.data_dir.as_ref().is_some_and(|dir| path.starts_with(dir));
+            let own = config.storage.data_dir.as_ref().is_some_and(|dir| path.starts_with(dir));
             KeySource::File { path: path.clone(), create: own }
         }
         (None, None) => {
@@ -269,8 +268,12 @@ pub fn stop_on_signals(tasks: &TaskTracker) -> Result<CancellationToken> {
     Ok(stop)
 }
 
-/// A whole server from start to end. `started` is called once it answers, with its address.
-pub async fn serve(config: Config, duty: Duty, started: impl FnOnce(SocketAddr)) -> Result<()> {
+/// A whole server from start to end. `started` runs once the port is bound and the application stands.
+pub async fn serve(
+    config: Config,
+    duty: Duty,
+    started: impl AsyncFnOnce(&App, &str) -> Result<()>,
+) -> Result<()> {
     let signals = TaskTracker::new();
     let stop = stop_on_signals(&signals)?;
     // The port first: a taken one should be known before a database is started.
@@ -278,14 +281,15 @@ pub async fn serve(config: Config, duty: Duty, started: impl FnOnce(SocketAddr))
         Duty::ServeAndWork => Some(listen::bind(config.listen)?),
         Duty::Work => None,
     };
-    let ready = database(&config).await?;
+    let ready = database(&config.storage).await?;
     let result = async {
         let app = application(config, ready.urls(), Clock::system()).await?;
         let address = listener.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
         if let Some(address) = address {
             let scheme = if app.config.tls.is_some() { "https" } else { "http" };
-            tracing::info!("listening on {scheme}://{address}");
-            started(address);
+            let url = format!("{scheme}://{address}");
+            started(&app, &url).await?;
+            tracing::info!("listening on {url}");
         }
         run(app, duty, listener, stop).await
     };

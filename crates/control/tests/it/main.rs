@@ -1,6 +1,10 @@
 //! The tests of the application: `routes` mirrors the URL tree, `ledgers` holds what is derived from the ledger of
 //! endpoints, `support` is the application under test.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end at that line")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should end at that line"
+)]
 
 mod ledgers;
 mod routes;

@@ -77,7 +77,8 @@ impl World {
     pub async fn tenant(&self, name: &str) -> Tenant {
         let email = format!("owner@{name}.example");
         let new = NewOrganization { name: name.to_owned(), email: email.clone(), password: PASSWORD.into() };
-        let made = identity::bootstrap(&self.app.db, self.app.identity.passwords(), new).await.expect("bootstrap");
+        let made =
+            identity::bootstrap(&self.app.db, self.app.identity.passwords(), new).await.expect("bootstrap");
         let owner = self.login(&email).await;
         Tenant { id: made.organization, members: BTreeMap::from([(Role::Owner, owner.clone())]), owner }
     }
