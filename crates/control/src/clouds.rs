@@ -6,7 +6,7 @@ use marquee_cloud_aws::AwsConnector;
 use marquee_clouds::{Cloud, CloudError, Connector};
 use marquee_types::{Clock, ProviderId};
 use moka::sync::Cache;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fault::Fault;
 
@@ -55,17 +55,35 @@ impl Clouds {
         Ok(cloud)
     }
 
-    /// The shapes of credentials and settings of every kind, for the OpenAPI document.
-    pub fn schemas(&self) -> Vec<(String, Value)> {
-        let of = |connector: &Arc<dyn Connector>| {
+    /// Writes into the OpenAPI document what each kind takes: `AwsCredentials`, `AwsSettings` …, and in the
+    /// bodies that connect a provider the choice between them.
+    pub fn describe(&self, document: &mut Value) {
+        let schemas = &mut document["components"]["schemas"];
+        let (mut credentials, mut settings) = (Vec::new(), Vec::new());
+        for connector in self.connectors.iter() {
             let kind = connector.kind();
             let name = format!("{}{}", kind[..1].to_uppercase(), &kind[1..]);
-            [
-                (format!("{name}Credentials"), connector.credentials_schema()),
-                (format!("{name}Settings"), connector.settings_schema()),
-            ]
-        };
-        self.connectors.iter().flat_map(of).collect()
+            for (suffix, schema, choices) in [
+                ("Credentials", connector.credentials_schema(), &mut credentials),
+                ("Settings", connector.settings_schema(), &mut settings),
+            ] {
+                choices.push(json!({ "$ref": format!("#/components/schemas/{name}{suffix}") }));
+                schemas[format!("{name}{suffix}")] = schema;
+            }
+        }
+        let kinds: Vec<_> = self.kinds().collect();
+        for body in ["CreateProvider", "ReplaceProvider"] {
+            let fields = &mut schemas[body]["properties"];
+            fields["kind"]["enum"] = json!(kinds);
+            for (field, choices) in [("credentials", &credentials), ("settings", &settings)] {
+                let description = fields[field]["description"].take();
+                fields[field] = match choices.as_slice() {
+                    [only] => only.clone(),
+                    several => json!({ "anyOf": several }),
+                };
+                fields[field]["description"] = description;
+            }
+        }
     }
 }
 

@@ -20,5 +20,7 @@ pub fn all() -> Vec<Endpoint> {
 
 /// The OpenAPI document, as committed in `openapi.json`.
 pub fn openapi() -> Result<Value, CloudError> {
-    Ok(openapi::document(&all(), Clouds::all(&Clock::system())?.schemas()))
+    let mut document = openapi::document(&all());
+    Clouds::all(&Clock::system())?.describe(&mut document);
+    Ok(document)
 }

@@ -8,7 +8,7 @@ use utoipa::openapi::{RefOr, schema::Schema};
 use super::endpoint::{Access, Endpoint, NamedSchema};
 
 /// The document of these rows. Deterministic: the same rows give the same bytes.
-pub fn document(rows: &[Endpoint], extra: Vec<(String, Value)>) -> Value {
+pub fn document(rows: &[Endpoint]) -> Value {
     let mut schemas: BTreeMap<String, Value> = BTreeMap::new();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     collect(&mut schemas, "Problem", &<marquee_types::Problem as utoipa::PartialSchema>::schema());
@@ -26,7 +26,6 @@ pub fn document(rows: &[Endpoint], extra: Vec<(String, Value)>) -> Value {
         }
         paths.entry(row.path).or_default().insert(row.method.as_str().to_lowercase(), operation(row));
     }
-    schemas.extend(extra);
     json!({
         "openapi": "3.1.0",
         "info": {

@@ -1,3 +1,8 @@
 //! What follows from the ledger of endpoints and must hold for every row.
 
+mod audit;
+mod authorization;
+mod explain;
+mod fixtures;
+mod idempotency;
 mod openapi;

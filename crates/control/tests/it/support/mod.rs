@@ -1,7 +1,9 @@
 //! The application under test: a database of its own, a server on a port of its own, and the people who use it.
 
 mod client;
+mod moto;
 mod world;
 
 pub use client::{Answer, Client};
+pub use moto::Account;
 pub use world::{PASSWORD, Tenant, World};

@@ -1,0 +1,153 @@
+//! One request of every endpoint that really succeeds, with the things it needs made beforehand.
+//!
+//! A row of the ledger without a fixture fails the tests that are derived from it: nothing is exempt.
+
+use marquee_control::http::Endpoint;
+use serde_json::{Value, json};
+
+use crate::support::{Account, Answer, Client, PASSWORD, Tenant};
+
+/// A request, ready to be sent by any caller.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    pub path: String,
+    pub body: Option<Value>,
+}
+
+impl Prepared {
+    /// Sends it as `client`.
+    pub async fn send(&self, row: &Endpoint, client: &Client) -> Answer {
+        let mut request = client.request(row.method.as_str(), &self.path);
+        if let Some(body) = &self.body {
+            request = request.json(body);
+        }
+        client.send(request).await
+    }
+}
+
+/// What fixtures are made of: an account at moto, and a provider connected to it that nothing destroys.
+pub struct Stock {
+    pub account: Account,
+    pub provider: String,
+    pub resource: String,
+    pub sync: String,
+    pub operation: String,
+    counter: std::cell::Cell<u32>,
+}
+
+impl Stock {
+    /// Connects a provider with something in it, and syncs it.
+    pub async fn make(tenant: &Tenant) -> Self {
+        let account = Account::take();
+        account.boto3("client('ec2').create_volume(AvailabilityZone='eu-west-1a', Size=8); print('{}')");
+        let provider = tenant.owner.post("/api/cloud/providers", account.provider("stock", &["eu-west-1"])).await;
+        let provider = id(&provider.expect(201));
+        let operation = id(&tenant.owner.sync(&provider).await);
+        let disks = tenant.owner.get("/api/cloud/resources?filter=kind%3Ddisk").await.expect(200);
+        let resource = id(&disks["items"][0]);
+        let syncs = tenant.owner.get("/api/cloud/syncs").await.expect(200);
+        let sync = id(&syncs["items"][0]);
+        Self { account, provider, resource, sync, operation, counter: std::cell::Cell::new(0) }
+    }
+
+    fn unique(&self, what: &str) -> String {
+        self.counter.set(self.counter.get() + 1);
+        format!("{what}-{}", self.counter.get())
+    }
+
+    /// The request of one row, with whatever it uses up made anew.
+    pub async fn prepare(&self, row: &Endpoint, tenant: &Tenant) -> Prepared {
+        let owner = &tenant.owner;
+        let plain = |body: Option<Value>| Prepared { path: row.path.to_owned(), body };
+        let with = |id: &str, body: Option<Value>| Prepared { path: row.path.replace("{id}", id), body };
+        match row.id {
+            "auth.login" => plain(Some(json!({ "email": self.member(owner).await.1, "password": PASSWORD }))),
+            // Whoever is asked to log out or to change a password does it to a session or person of its own:
+            // the tests give these rows a caller who can be spared.
+            "auth.logout" => plain(None),
+            "auth.change_password" => {
+                plain(Some(json!({ "current_password": PASSWORD, "new_password": PASSWORD.to_uppercase() })))
+            }
+            "organizations.update" => plain(Some(json!({ "name": self.unique("renamed") }))),
+            "members.create" => plain(Some(self.new_member())),
+            "members.get" => with(&self.member(owner).await.0, None),
+            "members.update" => with(&self.member(owner).await.0, Some(json!({ "role": "engineer" }))),
+            "members.delete" => with(&self.member(owner).await.0, None),
+            "sessions.revoke" => with(&self.session(owner).await, None),
+            "api_keys.create" => plain(Some(self.new_key(owner))),
+            "api_keys.get" | "api_keys.delete" => {
+                let key = owner.post("/api/api-keys", self.new_key(owner)).await.expect(201);
+                with(&id(&key), None)
+            }
+            "providers.create" => plain(Some(self.account.provider(&self.unique("created"), &["eu-west-1"]))),
+            "providers.replace" => {
+                let body = self.account.provider(&self.unique("replaced"), &["eu-west-1"]);
+                with(&self.provider(owner).await, Some(body))
+            }
+            "providers.delete" => with(&self.provider(owner).await, None),
+            "providers.get" | "providers.test" | "providers.regions" | "providers.services" | "providers.sync"
+            | "providers.scopes" => with(&self.provider, None),
+            "resources.get" | "resources.history" | "resources.related" => with(&self.resource, None),
+            "syncs.get" => with(&self.sync, None),
+            "operations.get" | "operations.wait" => with(&self.operation, None),
+            "operations.cancel" => with(&self.running_operation(owner).await, None),
+            _ if row.audit.is_none() && !row.path.contains('{') => plain(None),
+            other => panic!("{other} has no fixture: add one here"),
+        }
+    }
+
+    /// Callers that a request may end: a session, or a person with everything they have.
+    pub fn spends_its_caller(row: &Endpoint) -> bool {
+        matches!(row.id, "auth.logout" | "auth.change_password")
+    }
+
+    fn new_member(&self) -> Value {
+        json!({ "email": format!("{}@spare.example", self.unique("member")), "role": "viewer", "password": PASSWORD })
+    }
+
+    async fn member(&self, owner: &Client) -> (String, String) {
+        let member = owner.post("/api/members", self.new_member()).await.expect(201);
+        (id(&member), member["email"].as_str().unwrap().to_owned())
+    }
+
+    /// A session of a member that can be spared.
+    async fn session(&self, owner: &Client) -> String {
+        let (_, email) = self.member(owner).await;
+        let login = owner.anonymous().post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await;
+        login.expect(200)["session_id"].as_str().unwrap().to_owned()
+    }
+
+    fn new_key(&self, _owner: &Client) -> Value {
+        json!({ "name": self.unique("key"), "scopes": ["providers.read"], "expires_at": expiry() })
+    }
+
+    async fn provider(&self, owner: &Client) -> String {
+        let mut body = self.account.provider(&self.unique("spare"), &["eu-west-1"]);
+        body["verify"] = Value::from(false);
+        id(&owner.post("/api/cloud/providers", body).await.expect(201))
+    }
+
+    /// An operation that runs until it is cancelled: its cloud accepts the connection and says nothing.
+    async fn running_operation(&self, owner: &Client) -> String {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut body = self.account.provider(&self.unique("silent"), &["eu-west-1"]);
+        body["settings"]["endpoint_url"] = Value::from(format!("http://{}", silent.local_addr().unwrap()));
+        body["verify"] = Value::from(false);
+        let provider = id(&owner.post("/api/cloud/providers", body).await.expect(201));
+        let started = owner.post_empty(&format!("/api/cloud/providers/{provider}/sync")).await.expect(202);
+        // The listener lives as long as the test, so that the cloud stays silent rather than gone.
+        std::mem::forget(silent);
+        id(&started["operation"])
+    }
+}
+
+fn expiry() -> String {
+    #[expect(clippy::disallowed_methods, reason = "the server under test runs by the system's clock")]
+    let now = chrono::Utc::now();
+    (now + chrono::TimeDelta::days(30)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// The id of a thing.
+pub fn id(thing: &Value) -> String {
+    thing["id"].as_str().unwrap_or_else(|| panic!("no id in {thing}")).to_owned()
+}
