@@ -217,8 +217,8 @@ fn access_key(fields: &mut Fields<'_>) -> Option<AccessKey> {
     let (id, secret) = (fields.text("access_key_id"), fields.text("secret_access_key"));
     let session_token = fields.optional_text("session_token").map(SecretString::from);
     let id = id?;
-    if !(id.len() >= 16 && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')) {
-        fields.wrong("access_key_id", "expected 16 to 128 letters and digits");
+    if !((1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')) {
+        fields.wrong("access_key_id", "expected 1 to 128 letters, digits and underscores");
         return None;
     }
     let secret = secret?;

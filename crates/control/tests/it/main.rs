@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should end at that line"
 )]
 
+mod http;
 mod ledgers;
 mod routes;
 mod support;

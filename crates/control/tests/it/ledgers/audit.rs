@@ -14,7 +14,10 @@ async fn every_change_and_every_refusal_leaves_its_entry() {
     let changes = routes::all().into_iter().filter(|row| row.audit.is_some() && row.id != "auth.login");
     for row in changes.filter(|row| !Stock::spends_its_caller(row)) {
         let prepared = stock.prepare(&row, &tenant).await;
-        let request = tenant.owner.request(row.method.as_str(), &prepared.path).header("x-request-id", format!("ok-{}", row.id));
+        let request = tenant
+            .owner
+            .request(row.method.as_str(), &prepared.path)
+            .header("x-request-id", format!("ok-{}", row.id));
         let request = match &prepared.body {
             Some(body) => request.json(body),
             None => request,

@@ -18,7 +18,8 @@ fn authenticated() -> Vec<Endpoint> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_gets_in() {
     let world = World::start().await;
-    let stranger = world.client.with_token("mqs_0000000000000000000000000000000000000000000000000000000000000000");
+    let stranger =
+        world.client.with_token("mqs_0000000000000000000000000000000000000000000000000000000000000000");
     for row in authenticated() {
         let path = row.path.replace("{id}", "prv_0192f0c1a5b87c6f9d3e2b1a09f8e7d6");
         for client in [&world.client, &stranger] {
@@ -66,7 +67,10 @@ async fn the_owner_of_another_organization_sees_nothing() {
         } else if row.audit.is_none() {
             let answer = prepared.send(&row, &other.owner).await;
             let text = answer.body.to_string();
-            assert!(own.iter().all(|id| !text.contains(id.as_str())), "{row:?} shows what is another's: {text}");
+            assert!(
+                own.iter().all(|id| !text.contains(id.as_str())),
+                "{row:?} shows what is another's: {text}"
+            );
             assert!(!text.contains(&tenant.id.to_string()), "{row:?} names another organization: {text}");
         }
     }

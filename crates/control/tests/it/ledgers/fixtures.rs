@@ -40,7 +40,8 @@ impl Stock {
     pub async fn make(tenant: &Tenant) -> Self {
         let account = Account::take();
         account.boto3("client('ec2').create_volume(AvailabilityZone='eu-west-1a', Size=8); print('{}')");
-        let provider = tenant.owner.post("/api/cloud/providers", account.provider("stock", &["eu-west-1"])).await;
+        let provider =
+            tenant.owner.post("/api/cloud/providers", account.provider("stock", &["eu-west-1"])).await;
         let provider = id(&provider.expect(201));
         let operation = id(&tenant.owner.sync(&provider).await);
         let disks = tenant.owner.get("/api/cloud/resources?filter=kind%3Ddisk").await.expect(200);
@@ -85,8 +86,8 @@ impl Stock {
                 with(&self.provider(owner).await, Some(body))
             }
             "providers.delete" => with(&self.provider(owner).await, None),
-            "providers.get" | "providers.test" | "providers.regions" | "providers.services" | "providers.sync"
-            | "providers.scopes" => with(&self.provider, None),
+            "providers.get" | "providers.test" | "providers.regions" | "providers.services"
+            | "providers.sync" | "providers.scopes" => with(&self.provider, None),
             "resources.get" | "resources.history" | "resources.related" => with(&self.resource, None),
             "syncs.get" => with(&self.sync, None),
             "operations.get" | "operations.wait" => with(&self.operation, None),
@@ -113,7 +114,8 @@ impl Stock {
     /// A session of a member that can be spared.
     async fn session(&self, owner: &Client) -> String {
         let (_, email) = self.member(owner).await;
-        let login = owner.anonymous().post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await;
+        let login =
+            owner.anonymous().post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await;
         login.expect(200)["session_id"].as_str().unwrap().to_owned()
     }
 

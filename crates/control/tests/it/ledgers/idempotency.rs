@@ -14,8 +14,10 @@ async fn a_repeated_request_is_answered_and_not_done_again() {
     for row in routes::all().into_iter().filter(|row| row.idempotent) {
         let prepared = stock.prepare(&row, &tenant).await;
         let send = |body: Option<serde_json::Value>| {
-            let request =
-                tenant.owner.request(row.method.as_str(), &prepared.path).header("idempotency-key", format!("k-{}", row.id));
+            let request = tenant
+                .owner
+                .request(row.method.as_str(), &prepared.path)
+                .header("idempotency-key", format!("k-{}", row.id));
             let request = match body {
                 Some(body) => request.json(&body),
                 None => request,

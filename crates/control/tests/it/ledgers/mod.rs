@@ -3,6 +3,6 @@
 mod audit;
 mod authorization;
 mod explain;
-mod fixtures;
+pub mod fixtures;
 mod idempotency;
 mod openapi;

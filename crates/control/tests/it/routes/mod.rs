@@ -1,1 +1,3 @@
 //! The tests of the routes; the tree mirrors the URLs.
+
+mod cloud;

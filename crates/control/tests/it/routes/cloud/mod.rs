@@ -1,0 +1,4 @@
+//! `/api/cloud`.
+
+mod providers;
+mod resources;

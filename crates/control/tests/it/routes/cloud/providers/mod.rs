@@ -1,0 +1,5 @@
+//! `/api/cloud/providers`.
+
+mod create;
+mod replace;
+mod sync;

@@ -1,0 +1,3 @@
+//! `/api/cloud/resources`.
+
+mod list;
