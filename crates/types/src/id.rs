@@ -168,6 +168,18 @@ mod tests {
     }
 
     #[test]
+    fn in_json_an_id_is_its_text_and_another_nouns_is_refused() {
+        let id = ProviderId::new();
+        let json = serde_json::to_value(id).unwrap();
+        assert_eq!(json, serde_json::json!(id.to_string()));
+        assert_eq!(serde_json::from_value::<ProviderId>(json.clone()).unwrap(), id);
+        let error = serde_json::from_value::<ResourceId>(json).unwrap_err();
+        assert!(error.to_string().contains("`res_`"), "{error}");
+        assert_eq!(format!("{id:?}"), id.to_string());
+        assert_eq!(Uuid::from(id), id.uuid());
+    }
+
+    #[test]
     fn later_ids_sort_later() {
         let early = ResourceId::from_parts(1_000, [255; 10]);
         let late = ResourceId::from_parts(1_001, [0; 10]);

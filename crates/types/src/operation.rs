@@ -44,3 +44,15 @@ impl OperationState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn done_are_those_that_never_change_again() {
+        let done: Vec<_> =
+            OperationState::ALL.iter().filter(|state| state.is_done()).map(|s| s.as_str()).collect();
+        assert_eq!(done, ["succeeded", "partially_succeeded", "failed", "undone", "cancelled"]);
+    }
+}

@@ -64,3 +64,30 @@ pub struct CloudProblem {
     /// Whether the same request may succeed later.
     pub retry_helps: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_apply_is_left_out() {
+        let mut problem = Problem {
+            type_: "/problems/invalid".to_owned(),
+            title: "The request is not valid".to_owned(),
+            status: 422,
+            detail: "see `errors`".to_owned(),
+            code: "invalid".to_owned(),
+            request_id: "req_1".to_owned(),
+            errors: Vec::new(),
+            cloud: None,
+        };
+        let json = serde_json::to_value(&problem).unwrap();
+        assert_eq!(json["type"], "/problems/invalid");
+        assert!(json.get("errors").is_none() && json.get("cloud").is_none());
+
+        problem.errors.push(FieldError::new("/name", "is missing"));
+        let json = serde_json::to_value(&problem).unwrap();
+        assert_eq!(json["errors"], serde_json::json!([{ "pointer": "/name", "detail": "is missing" }]));
+        assert_eq!(serde_json::from_value::<Problem>(json).unwrap(), problem);
+    }
+}

@@ -51,3 +51,26 @@ macro_rules! words {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{ResourceKind, Role};
+
+    #[test]
+    fn every_word_has_one_spelling_everywhere() {
+        for kind in ResourceKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.to_string());
+            assert_eq!(serde_json::from_value::<ResourceKind>(kind.as_str().into()).unwrap(), *kind);
+        }
+        let spellings: Vec<_> = ResourceKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(spellings, ResourceKind::WORDS);
+    }
+
+    #[test]
+    fn an_unknown_word_is_refused_with_those_that_are_known() {
+        let error = "king".parse::<Role>().unwrap_err();
+        assert_eq!(error.to_string(), "expected one of: viewer, engineer, manager, admin, owner");
+        assert_eq!(format!("[{:>8}]", Role::Owner), "[   owner]");
+    }
+}

@@ -206,6 +206,39 @@ fn a_refusal_says_what_where_and_what_instead() {
 }
 
 #[test]
+fn a_field_takes_the_forms_it_was_made_with() {
+    let takes = |spec: FieldSpec| spec.forms.iter().map(|form| form.as_str()).collect::<Vec<_>>().join(" ");
+    let texts = "`=` `!=` `:text` (contains) `:text*` (begins with) `:*` (has a value)";
+    assert_eq!(takes(FieldSpec::text("a")), texts);
+    assert_eq!(takes(FieldSpec::tags("a")), texts);
+    let closed = "`=` `!=` `:*` (has a value)";
+    assert_eq!(takes(FieldSpec::word("a", ResourceKind::WORDS)), closed);
+    assert_eq!(takes(FieldSpec::id("a", "prv")), closed);
+    assert_eq!(takes(FieldSpec::boolean("a")), closed);
+    let ordered = "`=` `!=` `<` `<=` `>` `>=` `:*` (has a value)";
+    assert_eq!(takes(FieldSpec::integer("a")), ordered);
+    assert_eq!(takes(FieldSpec::time("a")), ordered);
+    assert_eq!(takes(FieldSpec::text("a").only(&[Form::Equal])), "`=`");
+    assert_eq!(FieldKind::Text.describe(), "text");
+}
+
+#[test]
+fn trees_are_put_together_flat() {
+    let leaf = |number: u32| Tree::Leaf(number);
+    let never: Tree<u32> = Tree::any([]);
+    let always: Tree<u32> = Tree::all([]);
+    assert!(always.is_empty() && !never.is_empty());
+    assert!(always.holds(&mut |_| false) && !never.holds(&mut |_| true));
+
+    let both = Tree::all([always, leaf(1), Tree::all([leaf(2), Tree::any([leaf(3)])])]);
+    assert_eq!(both, Tree::And(vec![leaf(1), leaf(2), leaf(3)]));
+    let mixed = Tree::any([both.clone(), Tree::Not(Box::new(leaf(4))), Tree::any([leaf(5), leaf(6)])]);
+    assert_eq!(mixed, Tree::Or(vec![both, Tree::Not(Box::new(leaf(4))), leaf(5), leaf(6)]));
+    assert!(mixed.leaves().into_iter().eq(&[1, 2, 3, 4, 5, 6]));
+    assert!(mixed.holds(&mut |number| *number == 6) && !mixed.holds(&mut |number| *number == 4));
+}
+
+#[test]
 fn length_terms_and_depth_are_bounded_exactly() {
     let quoted = |length: usize| format!("name=\"{}\"", "x".repeat(length - 7));
     assert!(SCHEMA.parse(&quoted(MAX_BYTES)).is_ok());
