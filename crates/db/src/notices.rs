@@ -5,8 +5,9 @@
 //! messages once. Subscribers of the same process hear at once, without the database.
 //!
 //! Messages are hints, not records: they may be lost when the connection is, and a process that was away hears
-//! none of them. A subscriber is told of every such gap and must then read again what it cares about; whoever
-//! waits for work polls as well.
+//! none of them. A subscriber is told of every such gap, the one before the connection was first made included,
+//! and must then read again what it cares about; whoever waits for work polls as well. The connection is made
+//! when somebody first publishes or subscribes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -52,6 +53,7 @@ struct Shared {
     channels: Mutex<HashMap<String, broadcast::Sender<Notice>>>,
     outbox: Mutex<HashSet<String>>,
     wake: Notify,
+    wanted: Notify,
     own_pid: AtomicI32,
     stop: CancellationToken,
 }
@@ -83,6 +85,7 @@ impl Notices {
             channels: Mutex::default(),
             outbox: Mutex::default(),
             wake: Notify::new(),
+            wanted: Notify::new(),
             own_pid: AtomicI32::new(0),
             stop: CancellationToken::new(),
         });
@@ -96,6 +99,7 @@ impl Notices {
 
     /// Hears what is published on a channel from now on.
     pub fn subscribe(&self, channel: &str) -> Subscription {
+        self.0.wanted.notify_one();
         let mut channels = self.0.channels.lock().unwrap_or_else(PoisonError::into_inner);
         let sender = channels.entry(channel.to_owned()).or_insert_with(|| broadcast::channel(BEHIND).0);
         Subscription(sender.subscribe())
@@ -111,6 +115,7 @@ impl Notices {
             channel.clone_into(&mut line);
         }
         self.0.outbox().insert(line);
+        self.0.wanted.notify_one();
         self.0.wake.notify_one();
     }
 }
@@ -144,14 +149,16 @@ impl Shared {
 }
 
 async fn keep_connected(shared: Arc<Shared>, target: Target, tasks: TaskTracker) {
+    tokio::select! {
+        () = shared.stop.cancelled() => return,
+        () = shared.wanted.notified() => {}
+    }
     let mut retry = FIRST_RETRY;
-    let mut connected_before = false;
     while !shared.stop.is_cancelled() {
         let outcome = tokio::select! {
             () = shared.stop.cancelled() => return,
-            outcome = converse(&shared, &target, &tasks, connected_before, &mut retry) => outcome,
+            outcome = converse(&shared, &target, &tasks, &mut retry) => outcome,
         };
-        connected_before = true;
         if let Err(error) = outcome {
             tracing::debug!(%error, "the connection for notices is lost");
         }
@@ -169,7 +176,6 @@ async fn converse(
     shared: &Arc<Shared>,
     target: &Target,
     tasks: &TaskTracker,
-    again: bool,
     retry: &mut Duration,
 ) -> Result<(), DbError> {
     let hears = shared.clone();
@@ -184,9 +190,7 @@ async fn converse(
     shared.own_pid.store(pid, Ordering::Relaxed);
     client.batch_execute(&format!("SET application_name='marquee notices';LISTEN {CHANNEL}")).await?;
     let notify = client.prepare("SELECT pg_notify($1, line) FROM unnest($2::text[]) AS line").await?;
-    if again {
-        shared.tell_all_of_gap();
-    }
+    shared.tell_all_of_gap();
     *retry = FIRST_RETRY;
     let mut connection = std::pin::pin!(connection);
     loop {
