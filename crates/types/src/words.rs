@@ -17,7 +17,8 @@ macro_rules! words {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $word)] $variant,)*
+            // Said twice because the schema does not see serde's spelling through a macro.
+            $($(#[$vdoc])* #[serde(rename = $word)] #[schema(rename = $word)] $variant,)*
         }
 
         impl $name {
@@ -54,6 +55,8 @@ macro_rules! words {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema;
+
     use crate::{ResourceKind, Role};
 
     #[test]
@@ -72,5 +75,14 @@ mod tests {
         let error = "king".parse::<Role>().unwrap_err();
         assert_eq!(error.to_string(), "expected one of: viewer, engineer, manager, admin, owner");
         assert_eq!(format!("[{:>8}]", Role::Owner), "[   owner]");
+    }
+
+    #[test]
+    fn the_schema_spells_the_words_as_json_does() {
+        let schema = serde_json::to_value(crate::Role::schema()).unwrap();
+        let spelled: Vec<&str> =
+            schema["enum"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+        assert_eq!(spelled, crate::Role::WORDS);
+        assert_eq!(serde_json::to_value(crate::Role::Owner).unwrap(), "owner");
     }
 }

@@ -29,6 +29,7 @@ pub struct CreateProvider {
     pub sync_interval_seconds: Option<u32>,
     /// Whether the cloud must accept the credentials before anything is stored.
     #[serde(default = "yes")]
+    #[schema(default = true)]
     pub verify: bool,
 }
 
@@ -55,6 +56,7 @@ pub struct ReplaceProvider {
     pub sync_interval_seconds: Option<u32>,
     /// Whether the cloud must accept the credentials before anything is stored.
     #[serde(default = "yes")]
+    #[schema(default = true)]
     pub verify: bool,
 }
 
