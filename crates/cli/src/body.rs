@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use chrono::{DateTime, Utc};
 use clap::{ArgMatches, parser::ValueSource};
 use serde_json::{Map, Value};
 
@@ -12,6 +13,7 @@ use crate::{
     secrets,
     spec::{Body, Operation},
     surroundings::Surroundings,
+    times,
 };
 
 /// The largest body that is read from a file: more than the server takes.
@@ -33,7 +35,7 @@ pub fn build(
         (None, None) => Value::Object(Map::new()),
     };
     for field in body.fields.iter().filter(|field| !field.secret) {
-        if let Some(value) = flag_value(field, matches)? {
+        if let Some(value) = flag_value(field, matches, (surroundings.now)())? {
             set(&mut target, &field.pointer, value);
         }
     }
@@ -65,7 +67,7 @@ fn project(current: &Value, body: &Body) -> Value {
     target
 }
 
-fn flag_value(field: &Field, matches: &ArgMatches) -> Result<Option<Value>, Failure> {
+fn flag_value(field: &Field, matches: &ArgMatches, now: DateTime<Utc>) -> Result<Option<Value>, Failure> {
     // Not every place has a flag: where there is nothing to choose there is none.
     let has_flag = matches.try_contains_id(&field.key).unwrap_or(false);
     if !has_flag || matches.value_source(&field.key) != Some(ValueSource::CommandLine) {
@@ -73,6 +75,9 @@ fn flag_value(field: &Field, matches: &ArgMatches) -> Result<Option<Value>, Fail
     }
     let texts = || matches.get_many::<String>(&field.key).into_iter().flatten().cloned();
     Ok(Some(match &field.kind {
+        Kind::Text(times::PLACEHOLDER) if !field.repeated => {
+            Value::String(times::settle(&texts().next().unwrap_or_default(), now))
+        }
         Kind::Integer { .. } => {
             numbers(field, matches.get_many::<i64>(&field.key).into_iter().flatten().copied())
         }

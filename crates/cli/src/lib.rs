@@ -27,6 +27,7 @@ mod schema;
 mod secrets;
 mod spec;
 mod surroundings;
+mod times;
 mod tree;
 mod usage;
 mod wait;

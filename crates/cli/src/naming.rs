@@ -48,7 +48,9 @@ pub fn apply(api: &mut Api) {
             rename(&mut parameter.flag, &parameter.name, renames, &singular);
         }
         for field in operation.body.iter_mut().flat_map(|body| &mut body.fields) {
-            rename(&mut field.flag, &field.pointer.join("."), renames, &singular);
+            let named = rename(&mut field.flag, &field.pointer.join("."), renames, &singular);
+            // What the table gives a flag is public, although what lies around it is not.
+            field.secret &= !(named && field.secret_by_place);
         }
     }
 }
@@ -60,11 +62,14 @@ fn rename_verb(operation: &mut Operation, noun: Option<&Noun>) {
     }
 }
 
-fn rename(flag: &mut String, name: &str, renames: &[(&str, &str)], singular: &str) {
-    if let Some((_, to)) = renames.iter().find(|(from, _)| *from == name) {
+/// Whether the table has a name for it.
+fn rename(flag: &mut String, name: &str, renames: &[(&str, &str)], singular: &str) -> bool {
+    let named = renames.iter().find(|(from, _)| *from == name);
+    if let Some((_, to)) = named {
         (*to).clone_into(flag);
     }
     if RESERVED.contains(&flag.as_str()) {
         *flag = format!("{singular}-{flag}");
     }
+    named.is_some()
 }

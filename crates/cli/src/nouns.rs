@@ -71,7 +71,6 @@ pub static NOUNS: &[Noun] = &[
         flags: &[
             ("settings.regions", "region"),
             ("settings.endpoint_url", "endpoint-url"),
-            ("settings.sync_interval_seconds", "sync-interval-seconds"),
             ("credentials.type", "credentials-type"),
             ("credentials.role_arn", "role-arn"),
             ("credentials.session_name", "session-name"),
@@ -89,6 +88,17 @@ pub static NOUNS: &[Noun] = &[
         other_columns: &[
             ("regions", &[("REGION", "id"), ("NAME", "name"), ("ENABLED", "enabled")]),
             ("services", &[("SERVICE", "id"), ("NAME", "name"), ("REGIONS", "regions")]),
+            (
+                "scopes",
+                &[
+                    ("SERVICE", "service"),
+                    ("REGION", "region"),
+                    ("RESOURCES", "resources"),
+                    ("COMPLETE", "complete_at"),
+                    ("ATTEMPTED", "attempted_at"),
+                    ("ERROR", "error.detail"),
+                ],
+            ),
         ],
         examples: &[
             (
@@ -148,12 +158,13 @@ pub static NOUNS: &[Noun] = &[
             (
                 "related",
                 &[
-                    ("RELATION", "relation"),
                     ("DIRECTION", "direction"),
+                    ("RELATION", "relation"),
                     ("ID", "resource.id"),
                     ("KIND", "resource.kind"),
                     ("NAME", "resource.name"),
                     ("STATE", "resource.state"),
+                    ("NATIVE ID", "native_id"),
                 ],
             ),
             (
@@ -161,13 +172,12 @@ pub static NOUNS: &[Noun] = &[
                 &[
                     ("FROM", "valid_from"),
                     ("TO", "valid_to"),
-                    ("STATE", "state"),
-                    ("NAME", "name"),
-                    ("SIZE", "size"),
-                    ("CHANGED", "changed"),
+                    ("ENDED", "ended"),
+                    ("STATE", "resource.state"),
+                    ("SIZE", "resource.size"),
+                    ("CHANGES", "changes"),
                 ],
             ),
-            ("summary", &[]),
         ],
         examples: &[
             (
@@ -177,7 +187,7 @@ pub static NOUNS: &[Noun] = &[
   marquee resources list --filter 'tags.team = \"checkout\"' --all -o csv
   marquee resources list --as-of 2026-06-20T18:00:00Z",
             ),
-            ("summary", "  marquee resources summary --group-by kind --group-by region"),
+            ("summary", "  marquee resources summary --group-by kind,region"),
             ("history", "  marquee resources history res_01989f2c…"),
         ],
         ..BLANK
@@ -192,6 +202,7 @@ pub static NOUNS: &[Noun] = &[
             ("STATE", "state"),
             ("STARTED", "started_at"),
             ("FINISHED", "finished_at"),
+            ("COUNTS", "counts"),
         ],
         ..BLANK
     },
@@ -202,10 +213,10 @@ pub static NOUNS: &[Noun] = &[
         columns: &[
             ("ID", "id"),
             ("KIND", "kind"),
-            ("TARGET", "target"),
             ("STATE", "state"),
-            ("STARTED", "started_at"),
+            ("CREATED", "created_at"),
             ("FINISHED", "finished_at"),
+            ("TARGET", "target"),
         ],
         examples: &[
             (
@@ -225,7 +236,7 @@ pub static NOUNS: &[Noun] = &[
             ("E-MAIL", "email"),
             ("NAME", "name"),
             ("ROLE", "role"),
-            ("LAST LOGIN", "last_login_at"),
+            ("SINCE", "created_at"),
         ],
         removal: "Their sessions end and their API keys stop working.",
         ..BLANK
@@ -241,18 +252,19 @@ pub static NOUNS: &[Noun] = &[
             ("CREATED", "created_at"),
             ("EXPIRES", "expires_at"),
             ("LAST USED", "last_used_at"),
-            ("REVOKED", "revoked_at"),
         ],
         verbs: &[("get", "show"), ("delete", "revoke")],
         examples: &[(
             "create",
             "  # The key is shown once, in the answer
-  marquee api-keys create --name ci \\
+  marquee api-keys create --name ci --expires-at +90d \\
       --scopes providers.read --scopes resources.read",
         )],
         removal: "Whatever uses it is refused within seconds.",
         ..BLANK
     },
+    Noun { name: "organizations", singular: "organization", about: "The organization you are in", ..BLANK },
+    Noun { name: "auth", singular: "password", about: "Your own password", ..BLANK },
     Noun {
         name: "sessions",
         singular: "session",
@@ -260,9 +272,10 @@ pub static NOUNS: &[Noun] = &[
         columns: &[
             ("ID", "id"),
             ("CREATED", "created_at"),
-            ("EXPIRES", "expires_at"),
             ("LAST USED", "last_used_at"),
+            ("ENDS", "ends_at"),
             ("ADDRESS", "address"),
+            ("CURRENT", "current"),
             ("CLIENT", "user_agent"),
         ],
         verbs: &[("get", "show"), ("delete", "revoke")],
@@ -275,10 +288,9 @@ pub static NOUNS: &[Noun] = &[
         about: "Who did what",
         columns: &[
             ("AT", "at"),
-            ("AT", "created_at"),
             ("ACTOR", "actor"),
             ("ACTION", "action"),
-            ("TARGET", "target"),
+            ("TARGET", "target.id"),
             ("OUTCOME", "outcome"),
             ("ADDRESS", "address"),
         ],

@@ -21,7 +21,7 @@ use crate::{
     schema::Kind,
     spec::{Api, Operation, Parameter},
     surroundings::Surroundings,
-    tree, wait,
+    times, tree, wait,
 };
 
 /// The largest page that is asked for where the document names no other.
@@ -114,9 +114,11 @@ impl Performance<'_> {
     fn query(&self) -> Vec<(String, String)> {
         let mut query = Vec::new();
         for parameter in &self.operation.query {
-            query.extend(
-                parameter_values(parameter, self.matches).map(|value| (parameter.name.clone(), value)),
-            );
+            let is_time = parameter.kind == Kind::Text(times::PLACEHOLDER);
+            for value in parameter_values(parameter, self.matches) {
+                let value = if is_time { times::settle(&value, (self.surroundings.now)()) } else { value };
+                query.push((parameter.name.clone(), value));
+            }
         }
         query
     }

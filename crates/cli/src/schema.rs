@@ -37,6 +37,7 @@ pub enum Kind {
 
 /// One place of a request body.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the schema on its own")]
 pub struct Field {
     /// The names on the way to it: `["settings", "endpoint_url"]`.
     pub pointer: Vec<String>,
@@ -54,6 +55,8 @@ pub struct Field {
     pub repeated: bool,
     /// Whether it must never be shown or stand in a command line.
     pub secret: bool,
+    /// Whether it is one only because it lies in an object that is one as a whole.
+    pub secret_by_place: bool,
     /// For which tag of which union it counts; empty if always.
     pub when: Vec<Tag>,
 }
@@ -168,7 +171,7 @@ impl Place {
         Self {
             pointer,
             required: required && (self.required || self.pointer.is_empty() || self.form),
-            secret: self.secret || write_only,
+            secret: self.secret || write_only || name == "credentials",
             help: one_line(describe(schema)),
             when: self.when.clone(),
             form: false,
@@ -240,11 +243,26 @@ impl<'a> Walk<'a> {
 
     /// A union: its tag becomes a choice, and each variant's fields count for that variant's tag.
     fn union(&mut self, schema: &'a Value, variants: &[&'a Value], place: &Place, depth: usize) {
+        let variants: Vec<&'a Value> =
+            variants.iter().flat_map(|v| flat_variants(self.schemas, v, 0)).collect();
         let forms: Vec<Vec<&'a Value>> = variants.iter().map(|v| object_parts(self.schemas, v)).collect();
         let Some(tag) = tag_name(&forms) else {
-            return self.leaf(schema, place, Kind::Json, false);
+            if forms.iter().any(Vec::is_empty) {
+                return self.leaf(schema, place, Kind::Json, false);
+            }
+            // Nothing tells the forms apart: all their fields can be set, and none is required.
+            let inside = Place { required: false, ..place.clone() };
+            for part in forms.concat() {
+                self.object(part, &inside, depth + 1, None);
+            }
+            return;
         };
-        let values = forms.iter().filter_map(|form| tag_value(form, &tag)).map(str::to_owned).collect();
+        let mut values: Vec<String> = Vec::new();
+        for value in forms.iter().filter_map(|form| tag_value(form, &tag)) {
+            if !values.iter().any(|known| known == value) {
+                values.push(value.to_owned());
+            }
+        }
         let mut at = place.property(&tag, &Value::Null, true);
         at.help =
             if place.help.is_empty() { "Which of the forms it takes".to_owned() } else { place.help.clone() };
@@ -274,6 +292,7 @@ impl<'a> Walk<'a> {
             flag: place.pointer.iter().map(|part| naming::kebab(part)).collect::<Vec<_>>().join("."),
             key: format!("body:/{}", place.pointer.join("/")),
             secret: !harmless && (place.secret || is_secret(name, schema)),
+            secret_by_place: place.secret && !is_secret(name, schema),
             pointer: place.pointer.clone(),
             help: place.help.clone(),
             required: place.required,
@@ -347,6 +366,18 @@ fn without_null<'a>(schemas: Schemas<'a>, schema: &'a Value) -> &'a Value {
         schema = schemas.resolve(only);
     }
     schema
+}
+
+/// The forms of a variant that is a union itself, or the variant; without the null.
+fn flat_variants<'a>(schemas: Schemas<'a>, schema: &'a Value, depth: usize) -> Vec<&'a Value> {
+    let schema = schemas.resolve(schema);
+    match variants(schema) {
+        Some(inner) if depth < MAX_DEPTH => {
+            inner.into_iter().flat_map(|variant| flat_variants(schemas, variant, depth + 1)).collect()
+        }
+        _ if type_of(schema) == "null" => Vec::new(),
+        _ => vec![schema],
+    }
 }
 
 /// The objects that a variant is composed of: itself, or its parts.

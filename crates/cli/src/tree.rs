@@ -9,6 +9,7 @@ use crate::{
     schema::{Field, Kind},
     secrets,
     spec::{Api, Operation, Parameter},
+    times,
 };
 
 /// The whole client: `marquee` with everything that talks to a server.
@@ -116,7 +117,11 @@ fn positional(operation: &'static Operation, parameter: &'static Parameter) -> A
 }
 
 fn query_flag(parameter: &'static Parameter) -> Arg {
-    let arg = Arg::new(parameter.key.as_str()).long(parameter.flag.as_str()).help(parameter.help.clone());
+    let arg = Arg::new(parameter.key.as_str()).long(parameter.flag.as_str()).help(format!(
+        "{}{}",
+        parameter.help,
+        times::hint(&parameter.kind)
+    ));
     let arg = match &parameter.kind {
         Kind::Boolean { default: false } => return arg.action(ArgAction::SetTrue),
         kind => with_kind(arg, kind),
@@ -130,6 +135,9 @@ fn query_flag(parameter: &'static Parameter) -> Arg {
 
 fn with_kind(arg: Arg, kind: &Kind) -> Arg {
     match kind {
+        Kind::Text(word) if *word == times::PLACEHOLDER => {
+            arg.value_name(*word).value_parser(times::check).allow_hyphen_values(true)
+        }
         Kind::Text(word) => arg.value_name(*word),
         Kind::Integer { minimum, maximum } => {
             let range = (*minimum).unwrap_or(i64::MIN)..=(*maximum).unwrap_or(i64::MAX);
@@ -158,15 +166,15 @@ fn leaked(text: String) -> &'static str {
 
 fn body_args(operation: &'static Operation, noun: Option<&'static Noun>) -> Vec<Arg> {
     let Some(body) = &operation.body else { return Vec::new() };
-    // Where the present state is read first, or another form may be meant, nothing is required of the flags.
-    let creates = operation.method == "POST";
+    // A replacement starts from what is there, so nothing is required of its flags.
+    let needs_all = operation.method != "PUT";
     let mut args: Vec<Arg> = body
         .fields
         .iter()
         .filter(|field| !field.secret && !is_settled(field))
         .map(|field| {
             let settled = matches!(&field.kind, Kind::Choice(values) if values.len() == 1);
-            let required = creates && field.required && field.when.is_empty() && !settled;
+            let required = needs_all && field.required && field.when.is_empty() && !settled;
             let is_tag = body.fields.iter().any(|f| f.when.iter().any(|tag| tag.pointer == field.pointer));
             body_flag(field, required && !is_tag)
         })
@@ -175,7 +183,7 @@ fn body_args(operation: &'static Operation, noun: Option<&'static Noun>) -> Vec<
     let long =
         "The whole body as JSON, from a file or, with -, from the standard input; flags change parts of it";
     args.push(Arg::new("body").long("body").value_name("FILE|-").help(long));
-    if !creates {
+    if operation.method != "POST" {
         let names: Vec<&'static str> =
             body.fields.iter().filter(|f| !f.secret && !f.required).map(|f| f.flag.as_str()).collect();
         if !names.is_empty() {
@@ -215,7 +223,7 @@ fn body_flag(field: &'static Field, required: bool) -> Arg {
 }
 
 fn help_of(field: &Field) -> String {
-    let mut help = field.help.clone();
+    let mut help = format!("{}{}", field.help, times::hint(&field.kind));
     if let Kind::Boolean { default: true } = field.kind {
         help.push_str(" (on unless =false)");
     }

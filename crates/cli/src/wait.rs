@@ -185,14 +185,15 @@ fn describe(operation: &Value) -> String {
     line
 }
 
-/// How much of how much: `done` of `total`, or the first `x_done` of `x_total`.
+/// How much of how much: `x_done` and `x_failed` of `x_total` or of `x`.
 fn share(progress: &Value) -> Option<(u64, u64)> {
     let map = progress.as_object()?;
-    map.iter().find_map(|(name, value)| {
-        let stem = name.strip_suffix("total")?;
-        let total = value.as_u64().filter(|total| *total > 0)?;
-        let done = map.get(&format!("{stem}done"))?.as_u64()?;
-        Some((done.min(total), total))
+    let number = |name: &str| map.get(name).and_then(Value::as_u64);
+    map.keys().find_map(|name| {
+        let stem = name.strip_suffix("done").filter(|stem| stem.is_empty() || stem.ends_with('_'))?;
+        let total = number(&format!("{stem}total")).or_else(|| number(stem.trim_end_matches('_')))?;
+        let done = number(name)? + number(&format!("{stem}failed")).unwrap_or(0);
+        (total > 0).then_some((done.min(total), total))
     })
 }
 
@@ -206,6 +207,7 @@ mod tests {
     fn a_bar_needs_a_part_and_a_whole() {
         assert_eq!(share(&json!({"scopes_total": 8, "scopes_done": 3, "seen": 10})), Some((3, 8)));
         assert_eq!(share(&json!({"total": 8, "done": 9})), Some((8, 8)));
+        assert_eq!(share(&json!({"scopes": 8, "scopes_done": 3, "scopes_failed": 1})), Some((4, 8)));
         assert_eq!(share(&json!({"scopes_total": 0, "scopes_done": 0})), None);
         assert_eq!(share(&json!({"scopes_done": 3})), None);
     }

@@ -177,11 +177,7 @@ impl ListWriter {
             keep
         });
         if self.columns.is_empty() {
-            let plain = first.as_object().into_iter().flatten();
-            let plain = plain.filter(|(_, value)| {
-                !value.is_object() && !value.as_array().is_some_and(|items| has_objects(items))
-            });
-            self.columns = plain.take(MOST_COLUMNS).map(|(name, _)| (heading(name), name.clone())).collect();
+            self.columns = plain_places(first).into_iter().take(MOST_COLUMNS).collect();
         }
     }
 }
@@ -209,6 +205,21 @@ fn fit(columns: &mut Vec<Column>, items: &[Value], style: Style, width: u16) -> 
     }
     left_out.reverse();
     left_out
+}
+
+/// The places that hold plain values, also those of objects that hold nothing else.
+fn plain_places(item: &Value) -> Vec<Column> {
+    let is_plain =
+        |value: &Value| !value.is_object() && !value.as_array().is_some_and(|items| has_objects(items));
+    let mut found = Vec::new();
+    for (name, value) in item.as_object().into_iter().flatten() {
+        if is_plain(value) {
+            found.push((heading(name), name.clone()));
+        } else if let Some(inner) = value.as_object().filter(|inner| inner.values().all(is_plain)) {
+            found.extend(inner.keys().map(|key| (heading(key), format!("{name}.{key}"))));
+        }
+    }
+    found
 }
 
 fn has_objects(items: &[Value]) -> bool {

@@ -132,8 +132,10 @@ async fn a_whole_body_comes_from_a_file_and_flags_change_it() {
     let server = Server::new([Reply::json(&json!({"id": "key_1"})).status(201)]).await;
     let mut machine = Machine::new(&server.url);
     let file = machine.file("key.json", r#"{"name": "a", "scopes": ["x"]}"#);
-    machine.run(&["api-keys", "create", "--body", &file, "--name", "b"]).await.expect(Exit::Ok);
-    assert_eq!(server.seen()[0].body, json!({"name": "b", "scopes": ["x"]}));
+    let arguments = ["api-keys", "create", "--body", &file, "--name", "b", "--expires-at", "+90d"];
+    machine.run(&arguments).await.expect(Exit::Ok);
+    let expected = json!({"name": "b", "scopes": ["x"], "expires_at": "2026-09-18T18:00:00Z"});
+    assert_eq!(server.seen()[0].body, expected);
 }
 
 #[tokio::test]

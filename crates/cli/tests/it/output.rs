@@ -92,16 +92,16 @@ async fn one_thing_is_shown_line_by_line() {
 async fn an_answer_that_is_a_small_list_is_a_table() {
     let regions = json!({"items": [{"id": "eu-west-1", "name": "Ireland", "enabled": true},
         {"id": "af-south-1", "name": null, "enabled": false}], "discovered_at": "2026-06-20T17:00:00Z"});
-    let groups = json!({"groups": [{"kind": "disk", "region": "eu-west-1", "count": 12},
-        {"kind": "bucket", "region": null, "count": 3}], "total": 15});
+    let groups = json!({"groups": [{"by": {"kind": "disk", "region": "eu-west-1"}, "count": 12},
+        {"by": {"kind": "bucket", "region": null}, "count": 3}], "total": 15});
     let server = Server::new([Reply::json(&regions), Reply::json(&groups)]).await;
     let mut machine = Machine::with_terminal(&server.url);
     let first = machine.run(&["providers", "regions", "prv_1", "--refresh"]).await.expect(Exit::Ok).stdout;
-    let arguments = ["resources", "summary", "--group-by", "kind", "--group-by", "region"];
+    let arguments = ["resources", "summary", "--group-by", "kind,region"];
     let second = machine.run(&arguments).await.expect(Exit::Ok).stdout;
     insta::assert_snapshot!(format!("{first}\n{second}"));
     assert_eq!(server.seen()[0].target, "/api/cloud/providers/prv_1/regions?refresh=true");
-    assert_eq!(server.seen()[1].target, "/api/cloud/resources/summary?group_by=kind&group_by=region");
+    assert_eq!(server.seen()[1].target, "/api/cloud/resources/summary?group_by=kind%2Cregion");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Secrets come in without being seen, and never come out.
 
-use marquee_cli::Exit;
+use marquee_cli::{Client, Exit};
 use serde_json::{Value, json};
 
 use crate::support::{Machine, Outcome, Reply, Server, client, problem};
@@ -117,7 +117,12 @@ async fn new_keys_for_an_old_provider_are_taken_only_when_asked_for() {
 
 #[test]
 fn no_flag_takes_a_secret() {
-    let mut root = client().command();
+    for client in [client(), Client::embedded().unwrap()] {
+        assert_no_flag_takes_a_secret(client.command());
+    }
+}
+
+fn assert_no_flag_takes_a_secret(mut root: clap::Command) {
     root.build();
     for noun in root.get_subcommands() {
         for verb in noun.get_subcommands().chain([noun]) {
