@@ -25,63 +25,81 @@ pub struct OrgContext {
     pub address: Option<IpAddr>,
 }
 
-/// Two ways to open a transaction: everything an audit trigger wants to know, or the organization alone.
+/// Who opens a transaction, and with which words: for a write everything an audit trigger wants to know, for a
+/// read the organization alone.
 ///
-/// Sessions are read-only by default (see `pool`), so a plain BEGIN is a read-only transaction, and a statement
-/// that ever ran outside one could not write.
+/// Sessions are read-only by default (see `connection`), so a plain BEGIN is a read-only transaction, and a
+/// statement that ever ran outside one could not write.
 #[derive(Debug, Clone)]
-pub(crate) struct Opening {
-    pub write: String,
-    pub read: String,
+pub(crate) enum Opening {
+    Organization(OrgContext),
+    System(&'static str),
+    Anonymous,
 }
 
 impl Opening {
     pub fn for_organization(context: &OrgContext) -> Result<Self, DbError> {
-        let organization = literal(&context.organization.uuid().to_string())?;
-        let actor = literal(&context.actor)?;
-        let credential = literal(context.credential.as_deref().unwrap_or_default())?;
-        let request_id = literal(&context.request_id)?;
-        let address = literal(&context.address.map(|address| address.to_string()).unwrap_or_default())?;
-        Ok(Self {
-            write: format!(
-                "BEGIN READ WRITE;\
-                 SET LOCAL marquee.organization_id={organization};SET LOCAL marquee.actor={actor};\
-                 SET LOCAL marquee.credential={credential};SET LOCAL marquee.request_id={request_id};\
-                 SET LOCAL marquee.address={address}"
-            ),
-            read: format!("BEGIN;SET LOCAL marquee.organization_id={organization}"),
-        })
+        let texts = [Some(&context.actor), context.credential.as_ref(), Some(&context.request_id)];
+        if texts.into_iter().flatten().any(|text| text.contains('\0')) {
+            return Err(DbError::misuse("a value of the transaction's context contains a NUL character"));
+        }
+        Ok(Self::Organization(context.clone()))
     }
 
-    pub fn for_system(reason: &str) -> Result<Self, DbError> {
-        let actor = literal(&format!("system:{reason}"))?;
-        Ok(Self { write: format!("BEGIN READ WRITE;SET LOCAL marquee.actor={actor}"), read: "BEGIN".into() })
+    pub fn context(&self) -> Option<&OrgContext> {
+        match self {
+            Self::Organization(context) => Some(context),
+            Self::System(_) | Self::Anonymous => None,
+        }
     }
 
-    pub fn anonymous() -> Self {
-        Self { write: "BEGIN READ WRITE;SET LOCAL marquee.actor='anonymous'".into(), read: "BEGIN".into() }
+    pub fn read(&self) -> String {
+        match self {
+            Self::Organization(context) => {
+                format!("BEGIN;SET LOCAL marquee.organization_id='{}'", context.organization.uuid())
+            }
+            Self::System(_) | Self::Anonymous => "BEGIN".to_owned(),
+        }
+    }
+
+    pub fn write(&self) -> String {
+        let mut words = String::with_capacity(384);
+        words.push_str("BEGIN READ WRITE");
+        let mut set = |name: &str, value: &str| {
+            words.push_str(";SET LOCAL marquee.");
+            words.push_str(name);
+            words.push('=');
+            push_literal(&mut words, value);
+        };
+        match self {
+            Self::Organization(context) => {
+                set("organization_id", &context.organization.uuid().to_string());
+                set("actor", &context.actor);
+                set("credential", context.credential.as_deref().unwrap_or_default());
+                set("request_id", &context.request_id);
+                set("address", &context.address.map(|address| address.to_string()).unwrap_or_default());
+            }
+            Self::System(reason) => set("actor", &format!("system:{reason}")),
+            Self::Anonymous => set("actor", "anonymous"),
+        }
+        words
     }
 }
 
-/// A SQL string literal that means exactly this text, whatever `standard_conforming_strings` says.
-fn literal(text: &str) -> Result<String, DbError> {
-    if text.contains('\0') {
-        return Err(DbError::misuse("a value of the transaction's context contains a NUL character"));
-    }
-    let mut quoted = String::with_capacity(text.len() + 4);
+/// Adds a SQL string literal that means exactly this text, whatever `standard_conforming_strings` says.
+fn push_literal(words: &mut String, text: &str) {
     // A backslash is only special where the setting is off, or in the E form: the E form is the same in both.
     if text.contains('\\') {
-        quoted.push_str(" E");
+        words.push_str(" E");
     }
-    quoted.push('\'');
+    words.push('\'');
     for c in text.chars() {
         if matches!(c, '\'' | '\\') {
-            quoted.push(c);
+            words.push(c);
         }
-        quoted.push(c);
+        words.push(c);
     }
-    quoted.push('\'');
-    Ok(quoted)
+    words.push('\'');
 }
 
 #[cfg(test)]
@@ -90,8 +108,13 @@ mod tests {
 
     #[test]
     fn quotes_and_backslashes_are_doubled() {
-        assert_eq!(literal("o'neill").ok().as_deref(), Some("'o''neill'"));
-        assert_eq!(literal(r"a\'b").ok().as_deref(), Some(r" E'a\\''b'"));
-        assert!(literal("a\0b").is_err());
+        let literal = |text| {
+            let mut words = String::new();
+            push_literal(&mut words, text);
+            words
+        };
+        assert_eq!(literal("o'neill"), "'o''neill'");
+        assert_eq!(literal(r"a\'b"), r" E'a\\''b'");
+        assert_eq!(literal(""), "''");
     }
 }

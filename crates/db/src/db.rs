@@ -110,6 +110,13 @@ struct Inner {
     tasks: TaskTracker,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Its connection would otherwise be kept for nobody.
+        self.around.notices.stop();
+    }
+}
+
 impl Db {
     /// Connects both pools and checks both logins: one that row level security would not bind is refused.
     pub async fn connect(urls: &DatabaseUrls, sizes: PoolSizes, clock: Clock) -> Result<Self, DbError> {
@@ -135,23 +142,23 @@ impl Db {
     pub async fn org(&self, context: &OrgContext) -> Result<Tx<Org>, DbError> {
         let opening = Opening::for_organization(context)?;
         let connection = self.0.app.lend().await?;
-        Ok(Tx::new(self.0.app.clone(), connection, opening, Some(context.clone()), self.0.around.clone()))
+        Ok(Tx::new(self.0.app.clone(), connection, opening, self.0.around.clone()))
     }
 
     /// A transaction across organizations, for workers. `reason` is a short constant that names the use; all of
     /// them stand in a ledger.
     pub async fn system(&self, reason: &'static str) -> Result<Tx<System>, DbError> {
         tracing::debug!(reason, "system transaction");
-        let opening = Opening::for_system(reason)?;
+        let opening = Opening::System(reason);
         let connection = self.0.system.lend().await?;
-        Ok(Tx::new(self.0.system.clone(), connection, opening, None, self.0.around.clone()))
+        Ok(Tx::new(self.0.system.clone(), connection, opening, self.0.around.clone()))
     }
 
     /// A transaction of the application before it knows the organization: every tenant table reads empty, and
     /// only look-ups that are SECURITY DEFINER functions can return rows.
     pub async fn anonymous(&self) -> Result<Tx<Anonymous>, DbError> {
         let connection = self.0.app.lend().await?;
-        Ok(Tx::new(self.0.app.clone(), connection, Opening::anonymous(), None, self.0.around.clone()))
+        Ok(Tx::new(self.0.app.clone(), connection, Opening::Anonymous, self.0.around.clone()))
     }
 
     /// Messages between processes; see [`Notices`].

@@ -37,7 +37,6 @@ pub struct Tx<S: Scope> {
     connection: Option<Lent>,
     opening: Opening,
     phase: Phase,
-    context: Option<OrgContext>,
     around: Around,
     before_commit: Vec<Parting>,
     after_commit: Vec<Callback>,
@@ -63,19 +62,12 @@ impl<S: Scope> fmt::Debug for Tx<S> {
 }
 
 impl<S: Scope> Tx<S> {
-    pub(crate) fn new(
-        lender: Lender,
-        connection: Lent,
-        opening: Opening,
-        context: Option<OrgContext>,
-        around: Around,
-    ) -> Self {
+    pub(crate) fn new(lender: Lender, connection: Lent, opening: Opening, around: Around) -> Self {
         Self {
             lender,
             connection: Some(connection),
             opening,
             phase: Phase::Fresh,
-            context,
             around,
             before_commit: Vec::new(),
             after_commit: Vec::new(),
@@ -85,7 +77,7 @@ impl<S: Scope> Tx<S> {
 
     /// For whom this transaction acts; `None` outside [`crate::Org`].
     pub fn context(&self) -> Option<&OrgContext> {
-        self.context.as_ref()
+        self.opening.context()
     }
 
     /// The clock of the database this transaction belongs to.
@@ -163,7 +155,7 @@ impl<S: Scope> Tx<S> {
             return Ok(());
         }
         let connection = self.connection.take().ok_or_else(gone)?;
-        let opening = fresh.then(|| std::mem::take(&mut self.opening.write));
+        let opening = fresh.then(|| self.opening.write());
         let partings = std::mem::take(&mut self.before_commit);
         let callbacks = std::mem::take(&mut self.after_commit);
         let task = self.lender.tasks.spawn_on(
@@ -220,7 +212,8 @@ impl<S: Scope> Tx<S> {
 
     async fn send(&mut self, first: bool, statements: &[Asked<'_>]) -> Outcome {
         let Some(connection) = self.connection.as_mut() else { return Outcome::Ok(Vec::new()) };
-        wire::send(connection, first.then_some(self.opening.write.as_str()), statements, None).await
+        let opening = first.then(|| self.opening.write());
+        wire::send(connection, opening.as_deref(), statements, None).await
     }
 
     async fn read_whole(mut self, sql: Sql<'_>, params: Params<'_>) -> Result<Vec<Row>, DbError> {
@@ -240,7 +233,7 @@ impl<S: Scope> Tx<S> {
 
     async fn send_whole(&mut self, sql: Sql<'_>, params: Params<'_>) -> Outcome {
         let Some(connection) = self.connection.as_mut() else { return Outcome::Ok(Vec::new()) };
-        wire::send(connection, Some(&self.opening.read), &[(sql, params)], Some("COMMIT")).await
+        wire::send(connection, Some(&self.opening.read()), &[(sql, params)], Some("COMMIT")).await
     }
 
     /// Whether a transaction whose first statement failed can simply begin again, since nothing of it is done:
