@@ -43,7 +43,7 @@ CREATE TABLE jobs (
     run_at          timestamptz NOT NULL,
     attempt         integer     NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     max_attempts    integer     NOT NULL CHECK (max_attempts >= 1),
-    lease           bigint      NOT NULL DEFAULT 0,
+    lease           bigint,
     lease_until     timestamptz,
     worker          text,
     error           jsonb,
@@ -52,7 +52,8 @@ CREATE TABLE jobs (
     started_at      timestamptz,
     died_at         timestamptz,
     PRIMARY KEY (organization_id, id),
-    CHECK ((state = 'running') = (lease_until IS NOT NULL)),
+    CHECK ((state = 'running') = (lease IS NOT NULL)),
+    CHECK ((lease IS NULL) = (lease_until IS NULL)),
     CHECK ((state = 'dead') = (died_at IS NOT NULL))
 ) WITH (
     -- Rows live for milliseconds: leave room to update in place, and clean up long before a fifth of a
@@ -70,7 +71,7 @@ COMMENT ON COLUMN jobs.priority IS 'Higher first, among the jobs of the same org
 COMMENT ON COLUMN jobs.run_at IS 'Not before this time, by the clock of the workers.';
 COMMENT ON COLUMN jobs.attempt IS 'How often it was started; a start that ended with the worker''s death counts.';
 COMMENT ON COLUMN jobs.lease IS
-    'The fencing token: one more with every claim. Whoever holds an older one can commit nothing (hold_lease).';
+    'The fencing token: new with every claim, null while nobody has the job. Whoever holds another one can commit nothing (hold_lease).';
 COMMENT ON COLUMN jobs.lease_until IS
     'When the job may be taken from a silent worker, by the database''s clock, so that workers'' clocks need not agree.';
 COMMENT ON COLUMN jobs.worker IS 'The process that holds the lease, for people who look.';
@@ -80,7 +81,7 @@ COMMENT ON COLUMN jobs.request_id IS 'The request that asked for it, so that its
 -- The claim walks organizations (a skip scan over the first column) and takes the best few of each.
 CREATE INDEX jobs_ready ON jobs (organization_id, priority DESC, id) WHERE state = 'ready';
 CREATE INDEX jobs_waiting ON jobs (run_at) WHERE state = 'waiting';
-CREATE INDEX jobs_running ON jobs (worker) WHERE state = 'running';
+CREATE INDEX jobs_running ON jobs (organization_id, id) WHERE state = 'running';
 CREATE INDEX jobs_dead ON jobs (organization_id, id) WHERE state = 'dead';
 CREATE UNIQUE INDEX jobs_dedup ON jobs (organization_id, kind, dedup_key)
     WHERE dedup_key IS NOT NULL AND state <> 'dead';
@@ -98,7 +99,6 @@ BEGIN
       WHERE jobs.organization_id = hold_lease.organization
         AND jobs.id = hold_lease.job
         AND jobs.lease = hold_lease.token
-        AND jobs.state = 'running'
         FOR KEY SHARE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the lease on job % was lost', hold_lease.job

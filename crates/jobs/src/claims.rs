@@ -75,6 +75,10 @@ fn groups(inner: &Inner) -> (Vec<Group<'_>>, bool) {
     }
     let full = groups.iter().any(|group| group.room == 0);
     groups.retain(|group| group.room > 0 && !group.kinds.is_empty());
+    if groups.is_empty() {
+        // What became due is made ready all the same: other processes may have room.
+        groups.push(Group { kinds: Vec::new(), room: 0 });
+    }
     (groups, full)
 }
 
@@ -101,12 +105,9 @@ impl Claims<'_> {
         }
         let now = self.inner.clock.now();
         let mut tx = self.inner.db.system("jobs: claim").await?;
-        if refill {
-            queue::refill(&mut tx, now).await?;
-        }
         let (mut taken, mut more) = (Vec::new(), false);
-        for Group { kinds, room } in groups {
-            if free == 0 {
+        for (n, Group { kinds, room }) in groups.into_iter().enumerate() {
+            if free == 0 && n > 0 {
                 break;
             }
             let left = left(inner, &taken);
@@ -119,9 +120,10 @@ impl Claims<'_> {
                 share: narrow(limits.per_organization),
                 left,
                 lease: limits.lease,
+                token: rand::random(),
                 now,
             };
-            let claims = queue::claim(&mut tx, &ask).await?;
+            let claims = queue::claim(&mut tx, &ask, refill && n == 0).await?;
             free -= claims.jobs.len().min(free);
             self.after = claims.after;
             more |= claims.more;

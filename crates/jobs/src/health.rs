@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use marquee_db::{Db, DbError};
 use tokio::time::Instant;
 
-use crate::workers::Inner;
+use crate::{queue::STEER, workers::Inner};
 
 /// How the workers of this process are.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,13 +98,15 @@ pub struct Depth {
 /// Looks how full the queue is, over all organizations.
 pub(crate) async fn depth(db: &Db) -> Result<Depth, DbError> {
     let mut tx = db.system("jobs: measure the queue").await?;
-    let row = tx.query_one(DEPTH, &[]).await?;
+    let mut batch = tx.batch();
+    batch.add(STEER, &[]).add(DEPTH, &[]);
+    let rows = batch.rows().await?.pop().unwrap_or_default();
     tx.commit().await?;
-    Ok(Depth {
+    Ok(rows.first().map_or_else(Depth::default, |row| Depth {
         waiting: row.get(0),
         running: row.get(1),
         dead: row.get(2),
         ready: row.get(3),
         oldest_ready: row.get(4),
-    })
+    }))
 }

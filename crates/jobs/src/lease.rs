@@ -17,7 +17,8 @@ const HOLD: &str = "SELECT hold_lease($1, $2, $3)";
 pub struct Lease {
     pub(crate) organization: OrganizationId,
     pub(crate) job: JobId,
-    /// The fencing token: one more with every claim of the job.
+    /// The fencing token: new with every claim of the job. Compared with the row's, never with another token, so
+    /// it need not grow; it must only never come again.
     pub(crate) token: i64,
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use marquee_db::{DbError, Org, Row, Tx};
+use marquee_db::{DbError, Org, Row, ToSql, Tx};
 use marquee_types::{OperationId, OperationState};
 use serde_json::Value;
 
@@ -93,11 +93,16 @@ UPDATE operations
 SET state = $3, error = $4, started_at = $5, finished_at = $6, pause_reason = $7
 WHERE organization_id = $1 AND id = $2";
 
-const SAVE_STEP: &str = "
+const SAVE_STEPS: &str = "
 UPDATE operation_steps
-SET state = $4, attempt = $5, failures = $6, undo_attempt = $7, retry_at = $8, output = $9, error = $10,
-    started_at = $11, finished_at = $12
-WHERE organization_id = $1 AND operation_id = $2 AND position = $3";
+SET state = now.state, attempt = now.attempt, failures = now.failures, undo_attempt = now.undo_attempt,
+    retry_at = now.retry_at, output = now.output, error = now.error, started_at = now.started_at,
+    finished_at = now.finished_at
+FROM unnest($3::integer[], $4::text[], $5::integer[], $6::integer[], $7::integer[], $8::timestamptz[],
+            $9::jsonb[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[])
+     AS now (position, state, attempt, failures, undo_attempt, retry_at, output, error, started_at, finished_at)
+WHERE operation_steps.organization_id = $1 AND operation_steps.operation_id = $2
+  AND operation_steps.position = now.position";
 
 /// Sends along with the commit whatever of the image changed.
 pub(crate) fn save_at_commit(
@@ -134,26 +139,35 @@ pub(crate) fn save_at_commit(
             vec![organization, operation, Box::new(positions), Box::new(names), Box::new(inputs)],
         );
     }
-    for step in image.steps.iter().filter(|step| step.dirty) {
+    let changed: Vec<&Step> = image.steps.iter().filter(|step| step.dirty).collect();
+    if !changed.is_empty() {
         let (organization, operation) = key();
         tx.before_commit(
-            SAVE_STEP,
+            SAVE_STEPS,
             vec![
                 organization,
                 operation,
-                Box::new(step.position),
-                Box::new(step.state.as_str()),
-                Box::new(step.attempt),
-                Box::new(step.failures),
-                Box::new(step.undo_attempt),
-                Box::new(step.retry_at),
-                Box::new(step.output.as_deref().cloned()),
-                Box::new(step.error.clone()),
-                Box::new(step.started_at),
-                Box::new(step.finished_at),
+                column(&changed, |step| step.position),
+                column(&changed, |step| step.state.as_str()),
+                column(&changed, |step| step.attempt),
+                column(&changed, |step| step.failures),
+                column(&changed, |step| step.undo_attempt),
+                column(&changed, |step| step.retry_at),
+                column(&changed, |step| step.output.as_deref().cloned()),
+                column(&changed, |step| step.error.clone()),
+                column(&changed, |step| step.started_at),
+                column(&changed, |step| step.finished_at),
             ],
         );
     }
+}
+
+/// One column of the changed steps, as an array.
+fn column<T>(steps: &[&Step], of: impl Fn(&Step) -> T) -> Box<dyn ToSql + Sync + Send>
+where
+    T: ToSql + Sync + Send + 'static,
+{
+    Box::new(steps.iter().map(|step| of(step)).collect::<Vec<T>>())
 }
 
 const COUNT: &str = "
