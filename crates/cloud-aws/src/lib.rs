@@ -15,6 +15,8 @@ pub mod connector;
 pub mod credentials;
 pub mod error;
 pub mod inventory;
+#[cfg(test)]
+mod models;
 pub mod partition;
 pub mod permissions;
 mod probe;

@@ -17,6 +17,7 @@ use tokio::{sync::OnceCell, time::Instant};
 use crate::{
     cloud::Aws,
     error::CLOUD,
+    inventory::s3::reread_versioning,
     partition::Partition,
     permissions::{BucketPart, NEEDS, Need, Probe},
     query::{EC2, Params},
@@ -157,7 +158,8 @@ impl Aws {
             }
             BucketPart::Versioning => {
                 self.ask_sdk("s3", "GetBucketVersioning", || {
-                    client.get_bucket_versioning().bucket(name).send()
+                    let sent = Box::pin(client.get_bucket_versioning().bucket(name).send());
+                    async { sent.await.or_else(reread_versioning) }
                 })
                 .await
             }

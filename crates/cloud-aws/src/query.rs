@@ -180,23 +180,32 @@ async fn read_body(mut response: reqwest::Response) -> Result<String, CloudError
     String::from_utf8(body).map_err(|_| protocol("the answer is not UTF-8"))
 }
 
-/// What a failed answer said: both of AWS's shapes, and whatever a proxy makes of them.
+/// What a failed answer said, and whatever a proxy makes of it.
 fn refusal(status: u16, headers: &HeaderMap, text: &str) -> Refusal {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let retry_after =
         header(RETRY_AFTER.as_str()).and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let mut refusal =
         Refusal { status, retry_after, request_id: header("x-amzn-requestid"), ..Refusal::default() };
-    let Ok(tape) = read_whole(text) else { return refusal };
-    let Some(root) = tape.root().filter(|root| root.name().ends_with("Response")) else { return refusal };
-    let error = root.child("Error").or_else(|| root.list("Errors").next());
-    let text_of =
-        |node: Option<Node<'_, '_>>, name: &str| node.and_then(|node| node.get(name)).map(str::to_owned);
-    refusal.code = text_of(error, "Code");
-    refusal.message = text_of(error, "Message");
-    let request_id = root.get("RequestId").or_else(|| root.get("RequestID")).map(str::to_owned);
-    refusal.request_id = request_id.or(refusal.request_id);
+    explain(&mut refusal, text);
     refusal
+}
+
+/// Adds what the XML of a failed answer says: `Response/Errors/Error` (EC2), `ErrorResponse/Error` (other Query
+/// services) or a mixture of them, or `Error` alone (S3).
+pub fn explain(refusal: &mut Refusal, text: &str) {
+    let Ok(tape) = read_whole(text) else { return };
+    let Some(root) = tape.root() else { return };
+    let error = match root.name() {
+        "Error" => Some(root),
+        name if name.ends_with("Response") => root.child("Error").or_else(|| root.list("Errors").next()),
+        _ => return,
+    };
+    let text_of = |name: &str| error.and_then(|node: Node<'_, '_>| node.get(name)).map(str::to_owned);
+    refusal.code = text_of("Code").or(refusal.code.take());
+    refusal.message = text_of("Message").or(refusal.message.take());
+    let request_id = root.get("RequestId").or_else(|| root.get("RequestID")).map(str::to_owned);
+    refusal.request_id = request_id.or(refusal.request_id.take());
 }
 
 fn not_sent(error: reqwest::Error) -> CloudError {

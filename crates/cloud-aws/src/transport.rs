@@ -22,6 +22,7 @@ use url::Url;
 use crate::{
     credentials::KeyRing,
     error::{CLOUD, Refusal},
+    query::explain,
 };
 
 /// How long a connection may take to open.
@@ -135,32 +136,33 @@ where
     let unavailable = |kind, message: &str| CloudError::new(CLOUD, operation, kind, message);
     match error {
         SdkError::ServiceError(context) => {
-            let (response, failure) = (context.raw(), context.err());
-            let header = |name: &str| response.headers().get(name).map(str::to_owned);
-            let refusal = Refusal {
-                status: response.status().as_u16(),
-                code: failure.code().map(str::to_owned).filter(|code| !code.is_empty()),
-                message: failure.message().map(str::to_owned),
-                request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")),
-                retry_after: header("retry-after")
-                    .and_then(|text| text.parse().ok())
-                    .map(Duration::from_secs),
-            };
-            refusal.into_error(operation).with_source(context.into_err())
+            refusal(context.raw()).into_error(operation).with_source(context.into_err())
         }
-        SdkError::ResponseError(context) => {
-            let status = context.raw().status().as_u16();
-            match status {
-                200..300 => unavailable(ErrorKind::Protocol, "an answer that cannot be read"),
-                _ => Refusal { status, ..Refusal::default() }.into_error(operation),
-            }
-        }
+        SdkError::ResponseError(context) => match context.raw().status().as_u16() {
+            200..300 => unavailable(ErrorKind::Protocol, "an answer that cannot be read"),
+            _ => refusal(context.raw()).into_error(operation),
+        },
         SdkError::TimeoutError(_) => unavailable(ErrorKind::Timeout, "no connection in time"),
         SdkError::DispatchFailure(failure) => dispatch_error(operation, &failure),
         SdkError::ConstructionFailure(_) | _ => {
             unavailable(ErrorKind::Invalid, "the request could not be built")
         }
     }
+}
+
+/// What a failed answer said, read as the Query client reads it: the official crates know one shape a service.
+fn refusal(response: &HttpResponse) -> Refusal {
+    let header = |name: &str| response.headers().get(name).map(str::to_owned);
+    let mut refusal = Refusal {
+        status: response.status().as_u16(),
+        request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")),
+        retry_after: header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs),
+        ..Refusal::default()
+    };
+    if let Some(text) = response.body().bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()) {
+        explain(&mut refusal, text);
+    }
+    refusal
 }
 
 /// A request that never left, or an answer that never came; credentials that could not be had look like this too.

@@ -8,6 +8,8 @@
 //! nothing of organizations, databases or HTTP routes, and nothing here knows a vendor.
 
 pub mod capability;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod contract;
 pub mod error;
 pub mod layers;

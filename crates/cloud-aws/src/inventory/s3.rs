@@ -9,8 +9,11 @@ use std::sync::Arc;
 use aws_sdk_s3::{
     Client,
     config::{BehaviorVersion, IdentityCache, Region},
-    types::{Bucket, BucketLocationConstraint, BucketVersioningStatus},
+    error::SdkError,
+    operation::get_bucket_versioning::{GetBucketVersioningError, GetBucketVersioningOutput},
+    types::{Bucket, BucketLocationConstraint, BucketVersioningStatus, MfaDeleteStatus},
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use chrono::{DateTime, Utc};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use marquee_clouds::{CloudError, ErrorKind, Observed, Page, PageSink, RawJson, layers::Tally};
@@ -23,6 +26,7 @@ use crate::{
     inventory::{draft::Draft, listing::take},
     partition::{Arn, Partition, Place},
     transport::{SdkCaller, endpoint_text, no_retries, sleep_impl, timeouts},
+    xml::read_whole,
 };
 
 /// AWS pages buckets by up to 10,000; this many keeps a page small.
@@ -163,7 +167,9 @@ impl Aws {
             .call("s3", "GetBucketLocation", None, || client.get_bucket_location().bucket(name).send())
             .await;
         part(answer.map(|answer| match answer.location_constraint() {
-            None => Partition::of_region(self.config.home_region()).home_region.to_owned(),
+            // The partition's first region has no name here.
+            None => first(self.config.home_region()),
+            Some(region) if region.as_str().is_empty() => first(self.config.home_region()),
             Some(BucketLocationConstraint::Eu) => "eu-west-1".to_owned(),
             Some(region) => region.as_str().to_owned(),
         }))
@@ -195,6 +201,11 @@ impl Aws {
     }
 }
 
+/// The first region of the partition that `region` lies in.
+fn first(region: &str) -> String {
+    Partition::of_region(region).home_region.to_owned()
+}
+
 /// A word, and what S3 told.
 type Told = (&'static str, Option<(String, Value)>);
 
@@ -206,7 +217,8 @@ async fn versioning(
 ) -> Result<Part<Told>, CloudError> {
     let answer = caller
         .call("s3", "GetBucketVersioning", Some(region), || {
-            client.get_bucket_versioning().bucket(name).send()
+            let sent = Box::pin(client.get_bucket_versioning().bucket(name).send());
+            async { sent.await.or_else(reread_versioning) }
         })
         .await;
     part(answer.map(|answer| {
@@ -219,6 +231,21 @@ async fn versioning(
             "MFADelete": answer.mfa_delete().map(|status| status.as_str().to_owned()) });
         (word, Some(("Versioning".to_owned(), told)))
     }))
+}
+
+/// The official crate insists on the name of this answer's root; AWS's other clients do not, and neither do we.
+#[expect(clippy::result_large_err, reason = "the error is the official crate's own")]
+pub fn reread_versioning(
+    error: SdkError<GetBucketVersioningError, HttpResponse>,
+) -> Result<GetBucketVersioningOutput, SdkError<GetBucketVersioningError, HttpResponse>> {
+    let response = error.raw_response().filter(|response| response.status().as_u16() == 200);
+    let body = response.and_then(|response| response.body().bytes()).map(<[u8]>::to_vec).unwrap_or_default();
+    let Ok(tape) = read_whole(std::str::from_utf8(&body).unwrap_or_default()) else { return Err(error) };
+    let Some(root) = tape.root().filter(|root| root.name().contains("Versioning")) else { return Err(error) };
+    let versioning = GetBucketVersioningOutput::builder()
+        .set_status(root.get("Status").map(BucketVersioningStatus::from))
+        .set_mfa_delete(root.get("MfaDelete").map(MfaDeleteStatus::from));
+    Ok(versioning.build())
 }
 
 async fn encryption(

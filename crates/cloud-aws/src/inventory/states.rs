@@ -49,7 +49,7 @@ pub static STATES: &[(ResourceKind, &[(&str, ResourceState)])] = &[
             ("transient", Pending),
         ],
     ),
-    (Network, &[("available", Available), ("pending", Pending)]),
+    (Network, &[("available", Available), ("deleting", Deleting), ("pending", Pending)]),
     (
         Subnet,
         &[

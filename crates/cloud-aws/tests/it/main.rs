@@ -1,0 +1,12 @@
+//! The adapter over the wire, against a `moto_server` with authentication on (scripts/testbed/moto) and against
+//! endpoints that misbehave.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod bed;
+mod conformance;
+mod faults;
+mod front;
+mod gaps;
+mod inventory;
+mod permissions;
