@@ -18,7 +18,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 # The steps of `make test` share the machine's cores already, and the cheapest refusal should come first.
 .NOTPARALLEL:
-.PHONY: help run build test test-tools fmt fmt-check lint deny nextest bench coverage conform-aws clean
+.PHONY: help run build test test-tools fmt fmt-check lint deny nextest emulator bench coverage conform-aws clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -52,6 +52,10 @@ deny: test-tools ## Check what the build may depend on: bans, licenses, sources
 
 nextest: test-tools
 	.venv/bin/cargo-nextest nextest run --workspace --locked $(ARGS)
+
+emulator: ## Run moto, an emulator of AWS, on port 5000, to try Marquee without an account
+	@scripts/setup test
+	.venv/bin/moto_server --host 127.0.0.1 --port 5000
 
 bench: ## Measure speed and memory (docs/performance.md); nothing else should be running
 	@scripts/setup test

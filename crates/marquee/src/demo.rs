@@ -33,7 +33,7 @@ pub async fn run(mut args: ServerArgs, root: &clap::Command) -> Result<()> {
     run::log(&config)?;
     run::serve(config, Duty::ServeAndWork, async |app: &App, url: &str| {
         let password = login(app, &dir).await?;
-        say(&welcome(url, &password))
+        say(&welcome(url, &password, &program()))
     })
     .await
 }
@@ -91,7 +91,14 @@ fn hex_words() -> String {
     digits.as_bytes()[..24].chunks(6).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
 }
 
-fn welcome(url: &str, password: &SecretString) -> String {
+/// Marquee as it was called, so that what is shown can be typed: it may not be on the PATH.
+fn program() -> String {
+    std::env::args_os()
+        .next()
+        .map_or_else(|| "marquee".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn welcome(url: &str, password: &SecretString, marquee: &str) -> String {
     let password = password.expose_secret();
     format!(
         "
@@ -106,18 +113,17 @@ Marquee is running.
 Next, in another terminal:
 
   export MARQUEE_URL={url}
-  marquee login --email {EMAIL}
+  {marquee} login --email {EMAIL}
 
   connect an AWS account (it asks for the access key; docs/guides/connect-aws.md has the policy it needs):
-  marquee providers add --kind aws --name production --region eu-west-1
+  {marquee} providers add --kind aws --name production --region eu-west-1
 
-  or try it without an account, against moto, an emulator of AWS:
-  pip install 'moto[server]' && moto_server --port 5000
+  or try it without an account: `make emulator` starts moto, an emulator of AWS, on port 5000
   AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \\
-    marquee providers add --kind aws --name emulator --region us-east-1 --endpoint-url http://127.0.0.1:5000
+    {marquee} providers add --kind aws --name emulator --region us-east-1 --endpoint-url http://127.0.0.1:5000
 
-  marquee providers sync emulator
-  marquee resources list
+  {marquee} providers sync emulator
+  {marquee} resources list
 
 Ctrl-C stops the server and its database; the data stays.
 "

@@ -40,6 +40,27 @@ fn every_path_and_link_leads_somewhere() {
     assert!(!looks_like_a_path("application/problem+json") && !looks_like_a_path("NNNN_what.sql"));
 }
 
+#[test]
+fn every_page_that_the_code_points_to_exists() {
+    let known = Known::new();
+    let mut wrongs = Vec::new();
+    for file in tree::files(".rs") {
+        for (at, _) in file.text.match_indices("docs/") {
+            let page: String = file.text[at..]
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || "/._-".contains(*c))
+                .collect();
+            if looks_like_a_path(&page)
+                && !file.path.contains("/tidy/")
+                && !known.has(page.trim_end_matches('.'))
+            {
+                wrongs.push(format!("{}: {page}", file.path));
+            }
+        }
+    }
+    assert_none("pages of the docs named in code", &wrongs);
+}
+
 /// Every file and folder, by path and by bare name.
 struct Known(BTreeSet<String>);
 
