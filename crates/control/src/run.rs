@@ -203,6 +203,7 @@ pub async fn run(
         async move { workers.run(stop).await }
     });
     app.tasks.spawn(tend(app.clone(), stop.clone()));
+    app.tasks.spawn(identity::tend_credentials(app.identity.credentials().clone(), stop.clone()));
     if let Some(address) = app.config.metrics_listen {
         let listener = listen::bind(address)?;
         app.tasks.spawn(report(listen::metrics(app.clone(), listener, stop.clone()), "the metrics listener"));

@@ -37,18 +37,20 @@ pub mod model;
 mod routes;
 mod store;
 mod wire;
+mod workers;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use marquee_db::Db;
 use marquee_types::Clock;
 
 pub use actions::{
     bootstrap::{Bootstrapped, NewOrganization, bootstrap},
-    credentials::Credentials,
+    credentials::{Credentials, Stranger},
     passwords::Passwords,
 };
 pub use routes::routes;
+pub use workers::{CleanUp, tend_credentials};
 
 use crate::{
     app::App,
@@ -88,5 +90,25 @@ impl Identity {
 
 /// Who the token's holder is, or 401. Costs no query while the answer is fresh.
 pub async fn authenticate(app: &App, meta: &RequestMeta, token: &str) -> Result<Arc<Actor>, Fault> {
-    app.identity.credentials.authenticate(meta, token).await
+    let stranger = match app.identity.credentials.recognize(token).await {
+        Ok(actor) => return Ok(actor),
+        Err(stranger) => stranger,
+    };
+    match stranger {
+        Stranger::NoToken => {
+            Err(Fault::Unauthenticated("This is neither a session token nor an API key of Marquee."))
+        }
+        Stranger::Expired => Err(Fault::Unauthenticated("The session or API key has expired. Log in again.")),
+        Stranger::Unknown => {
+            app.security_events.note(&app.db, "credential.unknown", meta, None).await;
+            Err(Fault::Unauthenticated("The session or API key is unknown, has ended or was revoked."))
+        }
+        Stranger::Unasked(error) => {
+            tracing::warn!(%error, "a caller could not be looked up");
+            Err(Fault::Unavailable {
+                detail: "Who you are cannot be checked just now. Nothing was changed; ask again.".to_owned(),
+                retry_after: Duration::from_secs(2),
+            })
+        }
+    }
 }

@@ -15,25 +15,21 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use marquee_db::{Db, DbError, Notice};
 use marquee_types::{Clock, OrganizationId, UserId};
-use moka::future::Cache;
 use tokio_util::sync::CancellationToken;
 
+use super::recent::Recent;
 use crate::{
-    domains::{
-        audit::SecurityEvents,
-        identity::{
-            model::{Presented, RolePolicies, TokenHash, policy::PolicyError},
-            store,
-        },
+    domains::identity::{
+        model::{Presented, RolePolicies, TokenHash, policy::PolicyError},
+        store,
     },
-    fault::Fault,
-    http::{Actor, Credential, Principal, RequestMeta},
+    http::{Actor, Credential, Principal},
 };
 
 /// How long an answer of the database is believed.
 pub const FRESH: TimeDelta = TimeDelta::seconds(5);
-/// The most tokens remembered; beyond, the least used are looked up each time.
-const REMEMBERED: u64 = 50_000;
+/// The most tokens remembered, some hundred bytes each.
+const REMEMBERED: usize = 50_000;
 /// The channel on which processes tell each other of ended credentials.
 const CHANNEL: &str = "credentials";
 
@@ -46,26 +42,32 @@ struct Inner {
     db: Db,
     clock: Clock,
     policies: RolePolicies,
-    known: Cache<TokenHash, Known>,
+    known: Recent<TokenHash, Answer>,
     seen: Mutex<HashMap<Credential, (OrganizationId, DateTime<Utc>)>>,
-    unknown_callers: SecurityEvents,
 }
 
-/// What the database said of a token, and when.
-#[derive(Debug, Clone)]
-struct Known {
-    at: DateTime<Utc>,
-    answer: Answer,
-}
-
+/// What the database said of a token.
 #[derive(Debug, Clone)]
 enum Answer {
     /// It is this actor's, until then.
     Actor(Arc<Actor>, DateTime<Utc>),
     /// It is nobody's.
     Nobody,
-    /// The database did not say; not remembered.
+    /// The database did not say; those who waited are told, and it is asked again.
     Failed(Arc<DbError>),
+}
+
+/// Why somebody is not recognized.
+#[derive(Debug, Clone)]
+pub enum Stranger {
+    /// The text is not a token.
+    NoToken,
+    /// A token that is nobody's, not or no longer.
+    Unknown,
+    /// A token that was somebody's until it expired.
+    Expired,
+    /// The database cannot say.
+    Unasked(Arc<DbError>),
 }
 
 /// A credential that ended, as processes tell each other.
@@ -80,10 +82,9 @@ pub enum Ended {
 impl Credentials {
     /// Compiles the role policies and starts with nothing remembered.
     pub fn new(db: Db, clock: Clock) -> Result<Self, PolicyError> {
-        let known = Cache::builder().max_capacity(REMEMBERED).support_invalidation_closures().build();
+        let known = Recent::new(FRESH, REMEMBERED);
         let policies = RolePolicies::load()?;
-        let (seen, unknown_callers) = (Mutex::default(), SecurityEvents::default());
-        Ok(Self(Arc::new(Inner { db, clock, policies, known, seen, unknown_callers })))
+        Ok(Self(Arc::new(Inner { db, clock, policies, known, seen: Mutex::default() })))
     }
 
     /// What each role may do.
@@ -91,37 +92,28 @@ impl Credentials {
         &self.0.policies
     }
 
-    /// Refusals of callers whom nobody knows.
-    pub fn unknown_callers(&self) -> &SecurityEvents {
-        &self.0.unknown_callers
-    }
-
-    /// Who the token's holder is, or 401.
-    pub async fn authenticate(&self, meta: &RequestMeta, token: &str) -> Result<Arc<Actor>, Fault> {
-        let inner = &self.0;
-        let Some(presented) = Presented::parse(token) else {
-            return Err(Fault::Unauthenticated("This is neither a session token nor an API key of Marquee."));
+    /// Who the token's holder is. Costs no query while the answer is fresh.
+    pub async fn recognize(&self, token: &str) -> Result<Arc<Actor>, Stranger> {
+        let presented = Presented::parse(token).ok_or(Stranger::NoToken)?;
+        let now = self.0.clock.now();
+        let answer = if let Some(answer) = self.0.known.get(presented.hash(), now) {
+            answer
+        } else {
+            // Boxed, so that the many who need not ask do not carry the future of asking about.
+            let ask = Box::pin(self.look_up(presented, now));
+            self.0.known.get_or_ask(presented.hash(), now, ask, Answer::is_known).await
         };
-        let now = inner.clock.now();
-        let known = match inner.known.get(presented.hash()).await {
-            Some(known) if known.is_fresh(now) => known,
-            _ => self.look_up(presented, now).await,
-        };
-        match known.answer {
+        match answer {
             Answer::Actor(actor, ends_at) if now < ends_at => Ok(actor),
-            Answer::Actor(..) => {
-                Err(Fault::Unauthenticated("The session or API key has expired. Log in again."))
-            }
-            Answer::Nobody => {
-                self.0.unknown_callers.note(&inner.db, "credentials.unknown", meta, None).await;
-                Err(Fault::Unauthenticated("The session or API key is unknown, has ended or was revoked."))
-            }
-            Answer::Failed(error) => Err(unavailable(&error)),
+            Answer::Actor(..) => Err(Stranger::Expired),
+            Answer::Nobody => Err(Stranger::Unknown),
+            Answer::Failed(error) => Err(Stranger::Unasked(error)),
         }
     }
 
     /// Forgets what ended in this process, and tells the others. Call it after the commit.
     pub fn end(&self, ended: Ended) {
+        self.0.forget(ended);
         self.0.db.notices().publish(CHANNEL, &ended.to_string());
     }
 
@@ -134,8 +126,11 @@ impl Credentials {
                 notice = notices.recv() => notice,
             };
             match notice {
-                Notice::Message(message) => self.forget(&message).await,
-                Notice::Gap => self.0.known.invalidate_all(),
+                Notice::Message(message) => match message.parse() {
+                    Ok(ended) => self.0.forget(ended),
+                    Err(()) => self.0.known.forget_all(),
+                },
+                Notice::Gap => self.0.known.forget_all(),
             }
         }
     }
@@ -156,47 +151,30 @@ impl Credentials {
         written
     }
 
-    async fn forget(&self, message: &str) {
-        match message.parse() {
-            Ok(Ended::Token(hash)) => self.0.known.invalidate(&hash).await,
-            Ok(Ended::Member(organization, user)) => {
-                let is_theirs = move |_: &TokenHash, known: &Known| match &known.answer {
-                    Answer::Actor(actor, _) => actor.organization == organization && actor.user() == user,
-                    _ => false,
-                };
-                if self.0.known.invalidate_entries_if(is_theirs).is_err() {
-                    self.0.known.invalidate_all();
-                }
+    async fn look_up(&self, presented: Presented, now: DateTime<Utc>) -> Answer {
+        match self.0.find(presented).await {
+            Ok(Some((actor, ends_at))) => {
+                let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.insert(actor.credential, (actor.organization, now));
+                Answer::Actor(Arc::new(actor), ends_at)
             }
-            Err(()) => {
-                tracing::warn!("a notice about credentials cannot be read; forgetting all of them");
-                self.0.known.invalidate_all();
-            }
+            Ok(None) => Answer::Nobody,
+            Err(error) => Answer::Failed(Arc::new(error)),
         }
-    }
-
-    async fn look_up(&self, presented: Presented, now: DateTime<Utc>) -> Known {
-        let inner = &self.0;
-        let ask = async {
-            let answer = match inner.find(presented).await {
-                Ok(Some((actor, ends_at))) => Answer::Actor(Arc::new(actor), ends_at),
-                Ok(None) => Answer::Nobody,
-                Err(error) => Answer::Failed(Arc::new(error)),
-            };
-            Known { at: now, answer }
-        };
-        let entry =
-            inner.known.entry(*presented.hash()).or_insert_with_if(ask, |known| !known.is_fresh(now)).await;
-        let known = entry.into_value();
-        if let Answer::Actor(actor, _) = &known.answer {
-            let mut seen = inner.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.insert(actor.credential, (actor.organization, now));
-        }
-        known
     }
 }
 
 impl Inner {
+    fn forget(&self, ended: Ended) {
+        match ended {
+            Ended::Token(hash) => self.known.forget(&hash),
+            Ended::Member(organization, user) => self.known.forget_if(|answer| match answer {
+                Answer::Actor(actor, _) => actor.organization == organization && actor.user() == user,
+                _ => false,
+            }),
+        }
+    }
+
     async fn find(&self, presented: Presented) -> Result<Option<(Actor, DateTime<Utc>)>, DbError> {
         let tx = self.db.anonymous().await?;
         match presented {
@@ -229,10 +207,9 @@ impl Inner {
     }
 }
 
-impl Known {
-    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
-        let age = now - self.at;
-        age < FRESH && age > -FRESH && !matches!(self.answer, Answer::Failed(_))
+impl Answer {
+    fn is_known(&self) -> bool {
+        !matches!(self, Self::Failed(_))
     }
 }
 
@@ -260,15 +237,6 @@ impl std::str::FromStr for Ended {
             }
             _ => Err(()),
         }
-    }
-}
-
-/// Several callers may have waited for the one look-up that failed, so its error is shared.
-fn unavailable(error: &DbError) -> Fault {
-    tracing::warn!(%error, "a caller could not be looked up");
-    Fault::Unavailable {
-        detail: "Who you are cannot be checked just now. Nothing was changed; ask again.".to_owned(),
-        retry_after: std::time::Duration::from_secs(2),
     }
 }
 

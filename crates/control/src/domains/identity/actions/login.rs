@@ -159,11 +159,7 @@ async fn refuse(
 ) -> Fault {
     let Some(candidate) = known else {
         let digest = email.digest();
-        app.identity
-            .credentials()
-            .unknown_callers()
-            .note(&app.db, "login.unknown", meta, Some(&digest))
-            .await;
+        app.security_events.note(&app.db, "login.unknown", meta, Some(&digest)).await;
         return WRONG;
     };
     let meant = |membership: &&Membership| wanted.is_none_or(|wanted| is_named(membership, wanted));

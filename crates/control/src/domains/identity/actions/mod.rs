@@ -11,6 +11,7 @@ pub mod login;
 pub mod members;
 pub mod organizations;
 pub mod passwords;
+mod recent;
 pub mod sessions;
 pub mod throttle;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use marquee_db::{Anonymous, Db, DbError, Tx};
+use marquee_db::{Anonymous, Db, DbError, System, Tx};
 use marquee_types::{ApiKeyId, OrganizationId, PermissionSet, Role, SessionId, UserId};
 use uuid::Uuid;
 
@@ -30,6 +30,12 @@ const API_KEYS_LAST_USED: &str = "
       FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS seen (organization_id, id, at)
      WHERE k.organization_id = seen.organization_id AND k.id = seen.id
        AND (k.last_used_at IS NULL OR k.last_used_at < seen.at)";
+
+const REMOVE_SESSIONS: &str = "DELETE FROM sessions WHERE expires_at <= $1 OR last_used_at <= $2";
+
+const REMOVE_API_KEYS: &str = "DELETE FROM api_keys WHERE expires_at <= $1";
+
+const REMOVE_SECURITY_EVENTS: &str = "DELETE FROM security_events WHERE at <= $1";
 
 /// A session that some token belongs to; perhaps over.
 #[derive(Debug)]
@@ -113,6 +119,32 @@ pub async fn write_last_used(
     }
     tx.commit().await?;
     Ok(written)
+}
+
+/// How much was removed.
+#[derive(Debug, Clone, Copy)]
+pub struct Removed {
+    /// Sessions that were over.
+    pub sessions: u64,
+    /// API keys that had expired.
+    pub keys: u64,
+    /// Security events past their retention.
+    pub events: u64,
+}
+
+/// Removes, in all organizations, sessions that are over, API keys that ended before `keys`, and security events
+/// from before `events`.
+pub async fn remove_ended(
+    mut tx: Tx<System>,
+    now: DateTime<Utc>,
+    keys: DateTime<Utc>,
+    events: DateTime<Utc>,
+) -> Result<Removed, DbError> {
+    let sessions = tx.execute(REMOVE_SESSIONS, &[&now, &(now - session::IDLE)]).await?;
+    let keys = tx.execute(REMOVE_API_KEYS, &[&keys]).await?;
+    let events = tx.execute(REMOVE_SECURITY_EVENTS, &[&events]).await?;
+    tx.commit().await?;
+    Ok(Removed { sessions, keys, events })
 }
 
 #[derive(Default)]
