@@ -1,5 +1,5 @@
 //! The tests of the application: `routes` mirrors the URL tree, `ledgers` holds what is derived from the ledger of
-//! endpoints, `support` is the application under test.
+//! endpoints, `tables` what the database itself holds to, `support` is the application under test.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,3 +10,4 @@ mod http;
 mod ledgers;
 mod routes;
 mod support;
+mod tables;

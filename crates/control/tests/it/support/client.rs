@@ -1,5 +1,6 @@
 //! A caller of the API: a token, and answers that can be looked at.
 
+use marquee_types::UserId;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -9,6 +10,8 @@ pub struct Client {
     pub http: reqwest::Client,
     pub base: String,
     pub token: Option<String>,
+    /// The member behind the token, if it came from a log-in.
+    pub user: Option<UserId>,
 }
 
 /// What came back.
@@ -37,6 +40,37 @@ impl Answer {
         self.body["code"].as_str().expect("a problem has a code").to_owned()
     }
 
+    /// Fails unless the answer has this status.
+    #[track_caller]
+    pub fn is(&self, status: u16) -> &Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        self
+    }
+
+    /// Fails unless the answer is this problem.
+    #[track_caller]
+    pub fn is_problem(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
+    }
+
+    /// A text at the top of the body.
+    #[track_caller]
+    pub fn text(&self, field: &str) -> String {
+        self.body[field].as_str().unwrap_or_else(|| panic!("no text {field} in {}", self.body)).to_owned()
+    }
+
+    /// A list's items.
+    #[track_caller]
+    pub fn items(&self) -> &[Value] {
+        self.body["items"].as_array().unwrap_or_else(|| panic!("no items in {}", self.body))
+    }
+
+    /// The pointers of the wrong places of an invalid request.
+    pub fn pointers(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        errors.iter().filter_map(|error| error["pointer"].as_str()).collect()
+    }
+
     /// A header of the answer.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -46,12 +80,12 @@ impl Answer {
 impl Client {
     /// The same server, another caller.
     pub fn with_token(&self, token: &str) -> Self {
-        Self { token: Some(token.to_owned()), ..self.clone() }
+        Self { token: Some(token.to_owned()), user: None, ..self.clone() }
     }
 
     /// The same server, no credential.
     pub fn anonymous(&self) -> Self {
-        Self { token: None, ..self.clone() }
+        Self { token: None, user: None, ..self.clone() }
     }
 
     /// A request that can still be changed.
@@ -101,5 +135,11 @@ impl Client {
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request("DELETE", path)).await
+    }
+
+    /// The newest audit entries that match a filter, as this caller sees them.
+    pub async fn audit(&self, filter: &str) -> Vec<Value> {
+        let request = self.request("GET", "/api/audit").query(&[("limit", "200"), ("filter", filter)]);
+        self.send(request).await.is(200).items().to_vec()
     }
 }

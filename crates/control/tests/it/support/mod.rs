@@ -1,5 +1,6 @@
 //! The application under test: a database of its own, a server on a port of its own, and the people who use it.
 
+pub mod canary;
 mod client;
 mod moto;
 mod world;

@@ -1,7 +1,11 @@
 //! One application with its own database, and organizations with a member of every role.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
+use chrono::TimeDelta;
 use marquee_control::{
     app::App,
     config::{Config, Settings},
@@ -10,7 +14,7 @@ use marquee_control::{
     run::{self, Duty},
 };
 use marquee_db::testing::TestDb;
-use marquee_types::{Clock, OrganizationId, Role};
+use marquee_types::{Clock, OrganizationId, Role, UserId};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +46,11 @@ impl World {
         Self::with(Clock::system(), |_| {}).await
     }
 
+    /// With a clock that stands at the present moment until the test moves it.
+    pub async fn still() -> Self {
+        Self::with(Clock::manual(Clock::system().now()), |_| {}).await
+    }
+
     /// With a clock and settings of the test's choice.
     pub async fn with(clock: Clock, change: impl FnOnce(&mut Settings)) -> Self {
         let database = TestDb::new(clock.clone()).await;
@@ -69,7 +78,7 @@ impl World {
         #[expect(clippy::disallowed_methods, reason = "the drop of the world ends it")]
         let server = tokio::spawn(serve);
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let client = Client { http, base: format!("http://{address}"), token: None };
+        let client = Client { http, base: format!("http://{address}"), token: None, user: None };
         Self { app, client, database, stop, server: Some(server) }
     }
 
@@ -95,11 +104,40 @@ impl World {
         tenant
     }
 
+    /// One more member of an organization, logged in.
+    pub async fn member(&self, tenant: &Tenant, role: Role) -> Client {
+        let email = format!("{role}-{}@members.example", UserId::new().uuid().as_simple());
+        let member = json!({ "email": email, "role": role, "password": PASSWORD });
+        tenant.owner.post("/api/members", member).await.expect(201);
+        self.login(&email).await
+    }
+
+    /// A new API key of an organization's owner with these scopes, good for thirty days.
+    pub async fn api_key(&self, tenant: &Tenant, scopes: &[&str]) -> Client {
+        let expires_at = self.app.clock.now() + TimeDelta::days(30);
+        let key = json!({ "name": UserId::new().to_string(), "scopes": scopes, "expires_at": expires_at });
+        let created = tenant.owner.post("/api/api-keys", key).await;
+        self.client.with_token(&created.is(201).text("secret"))
+    }
+
     /// Logs somebody in.
     pub async fn login(&self, email: &str) -> Client {
         let body = json!({ "email": email, "password": PASSWORD });
-        let answer = self.client.anonymous().post("/api/auth/login", body).await.expect(200);
-        self.client.with_token(answer["token"].as_str().expect("a token"))
+        let answer = self.client.anonymous().post("/api/auth/login", body).await;
+        let user = answer.is(200).text("user_id").parse().ok();
+        Client { user, ..self.client.with_token(&answer.text("token")) }
+    }
+
+    /// Nobody, calling from another address of this machine (127.0.0.x).
+    pub fn stranger_from(&self, address: [u8; 4]) -> Client {
+        let http = reqwest::Client::builder().local_address(IpAddr::from(address)).build().unwrap();
+        Client { http, ..self.client.anonymous() }
+    }
+
+    /// The application of another process on the same database and clock, that answers and listens to nothing.
+    pub async fn second_process(&self) -> App {
+        let app = run::application(self.app.config.clone(), &self.database.urls, self.app.clock.clone());
+        app.await.expect("an application")
     }
 
     /// Ends the server and waits until it has.

@@ -1,0 +1,5 @@
+//! `/api/api-keys`
+
+mod create;
+mod delete;
+mod list;

@@ -1,0 +1,7 @@
+//! `/api/auth`
+
+mod login;
+mod logout;
+mod password;
+mod tokens;
+mod whoami;

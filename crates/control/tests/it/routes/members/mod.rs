@@ -1,0 +1,6 @@
+//! `/api/members`
+
+mod create;
+mod delete;
+mod list;
+mod update;

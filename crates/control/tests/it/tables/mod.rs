@@ -1,0 +1,4 @@
+//! What the database itself holds to, below the API.
+
+mod audit_logs;
+mod users;
