@@ -15,7 +15,8 @@
 //!
 //! Reading order: `context` (for whom), [`Db`], `tx` (the phases of a transaction), `wire` (what is sent together),
 //! `connection` (what a session is allowed), [`migrate`] and [`provision`] (how a database comes to be),
-//! [`Notices`], and behind the feature `testing` the databases of the tests and the checks over all of them.
+//! [`embedded`] (a server of our own for who has none), [`Notices`], and behind the feature `testing` the databases
+//! of the tests and the checks over all of them. A new table: docs/tenancy.md.
 
 mod batch;
 mod connect;

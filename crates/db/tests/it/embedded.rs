@@ -14,7 +14,7 @@ use std::{
 use marquee_db::{
     DatabaseUrls, Db, PoolSizes,
     embedded::{self, EmbeddedError, Options, ServerState},
-    migrate,
+    migrate, provision,
 };
 use marquee_types::Clock;
 use rustix::process::{Pid, Signal, kill_process};
@@ -173,6 +173,39 @@ async fn binaries_that_are_missing_or_of_another_version_are_explained() {
     let error = embedded::start(&options(folder.path())).await.unwrap_err();
     assert!(matches!(error, EmbeddedError::WrongVersion { cluster_major: 99, .. }));
     assert!(error.to_string().contains("apt-get install postgresql-99"), "{error}");
+}
+
+#[tokio::test]
+async fn a_login_that_may_make_roles_and_databases_is_enough_to_provision() {
+    let folder = folder();
+    let server = embedded::start(&options(folder.path())).await.unwrap();
+    let json = |file: &str| -> serde_json::Value {
+        serde_json::from_str(&fs::read_to_string(folder.path().join(file)).unwrap()).unwrap()
+    };
+    let (socket, password) =
+        (json("runtime.json")["socket"].clone(), json("postgres.json")["superuser"].clone());
+    let (socket, password) = (socket.as_str().unwrap(), password.as_str().unwrap());
+    let address = format!("host={socket} user=postgres password={password} dbname=postgres");
+    let (superuser, connection) = tokio_postgres::connect(&address, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio_util::task::TaskTracker::new().spawn(connection);
+    // As on somebody's server: none of ours is there yet, and the login is no superuser.
+    superuser.batch_execute("DROP DATABASE marquee WITH (FORCE)").await.unwrap();
+    superuser
+        .batch_execute(
+            "DROP ROLE marquee_owner, marquee_app, marquee_system;
+             CREATE ROLE landlord LOGIN CREATEROLE CREATEDB PASSWORD 'let''s see'",
+        )
+        .await
+        .unwrap();
+    let landlord = format!("postgresql://landlord:let's%20see@{}/postgres", socket.replace('/', "%2F"));
+    let urls = provision::provision(&landlord.into(), "rented").await.unwrap();
+    migrate::run(&urls.admin).await.unwrap();
+    let db = open(&urls).await;
+    assert_eq!(count_migrations(&db).await, migrate::MIGRATIONS.len());
+    db.close().await;
+    drop(superuser);
+    connection.await.unwrap().unwrap();
+    server.stop().await.unwrap();
 }
 
 /// Serves the folder named in the environment: says `ready`, and stops when its input ends.
