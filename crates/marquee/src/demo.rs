@@ -122,7 +122,7 @@ Next, in another terminal:
   AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \\
     {marquee} providers add --kind aws --name emulator --region us-east-1 --endpoint-url http://127.0.0.1:5000
 
-  {marquee} providers sync emulator
+  {marquee} providers sync prv_… --wait        (the id that was shown)
   {marquee} resources list
 
 Ctrl-C stops the server and its database; the data stays.
