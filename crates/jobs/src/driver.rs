@@ -25,7 +25,7 @@ use crate::{
     lease::Lease,
     operation,
     queue::{self, PutOff},
-    save,
+    save::{self, Counted},
 };
 
 /// An operation with nothing to do for longer than this gives its slot to others.
@@ -121,7 +121,7 @@ impl Driver {
     async fn boundary_with_patience(
         &self,
         image: &Image,
-        counters: &[Value],
+        counters: &[Counted],
     ) -> Result<(Turn, Image), DbError> {
         let backoff = Backoff { first: Duration::from_millis(50), most: Duration::from_secs(5) };
         let mut failures = 0;
@@ -138,7 +138,7 @@ impl Driver {
     }
 
     /// One step boundary: gives what was decided and the image as it is stored now.
-    async fn boundary(&self, mut image: Image, counters: &[Value]) -> Result<(Turn, Image), DbError> {
+    async fn boundary(&self, mut image: Image, counters: &[Counted]) -> Result<(Turn, Image), DbError> {
         let mut tx = self.db.org(&self.context).await?;
         let (stored, pause) = save::boundary(&mut tx, &self.lease, self.operation).await?;
         let cancelling = stored == OperationState::Cancelling;
@@ -152,8 +152,8 @@ impl Driver {
         let (before, now) = (image.state, self.clock.now());
         let next = image.next(cancelling, self.draining, now);
         let turn = self.apply(&mut tx, &mut image, next, now).await?;
-        for delta in counters {
-            save::count_at_commit(&mut tx, self.operation, delta.clone());
+        for counted in counters {
+            save::count_success_at_commit(&mut tx, self.operation, counted);
         }
         let finished_at = image.state.is_done().then_some(now);
         save::save_at_commit(&mut tx, self.operation, &image, finished_at);
@@ -287,7 +287,7 @@ impl Driver {
         tasks: &mut JoinSet<Ended>,
         until: Option<DateTime<Utc>>,
         image: &mut Image,
-        counters: &mut Vec<Value>,
+        counters: &mut Vec<Counted>,
     ) {
         // The clock may be moved by hand, and the machine's may jump: look again every second.
         let nap = until.map(|at| {
@@ -317,7 +317,7 @@ impl Driver {
         &self,
         ended: Result<Ended, tokio::task::JoinError>,
         image: &mut Image,
-        counters: &mut Vec<Value>,
+        counters: &mut Vec<Counted>,
     ) {
         // A task cannot panic (see `guarded`) and nobody aborts it.
         let Ok(ended) = ended else { return };
@@ -331,10 +331,9 @@ impl Driver {
         };
         match ended {
             Ended::Done(_, answer) => {
-                if let Some(delta) =
-                    answer.as_ref().ok().map(|done| &done.progress).filter(|delta| delta.is_object())
-                {
-                    counters.push(delta.clone());
+                if let Ok(StepDone { progress: delta @ Value::Object(_), .. }) = &answer {
+                    let position = image.steps[index].position;
+                    counters.push(Counted { position, delta: delta.clone() });
                 }
                 image.fold(index, answer, patience, now);
             }

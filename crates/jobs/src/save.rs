@@ -102,7 +102,7 @@ FROM unnest($3::integer[], $4::text[], $5::integer[], $6::integer[], $7::integer
             $9::jsonb[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[])
      AS now (position, state, attempt, failures, undo_attempt, retry_at, output, error, started_at, finished_at)
 WHERE operation_steps.organization_id = $1 AND operation_steps.operation_id = $2
-  AND operation_steps.position = now.position";
+  AND operation_steps.position = ANY ($3) AND operation_steps.position = now.position";
 
 /// Sends along with the commit whatever of the image changed.
 pub(crate) fn save_at_commit(
@@ -178,4 +178,32 @@ UPDATE operations SET progress = add_counters(progress, $3) WHERE organization_i
 pub(crate) fn count_at_commit(tx: &mut Tx<Org>, id: OperationId, delta: Value) {
     let owner = organization(tx);
     tx.before_commit(COUNT, vec![Box::new(owner), Box::new(id.uuid()), Box::new(delta)]);
+}
+
+// The one difference among absolute values: so it counts only while the success is not yet recorded, and must
+// be sent before that.
+const COUNT_SUCCESS: &str = "
+UPDATE operations SET progress = add_counters(progress, $3)
+WHERE organization_id = $1 AND id = $2 AND NOT EXISTS (
+    SELECT FROM operation_steps
+    WHERE organization_id = $1 AND operation_id = $2 AND position = $4 AND state = 'succeeded')";
+
+/// Adds what a step counted to the operation's counters, in the commit that records its success.
+pub(crate) fn count_success_at_commit(tx: &mut Tx<Org>, id: OperationId, counted: &Counted) {
+    let owner = organization(tx);
+    tx.before_commit(
+        COUNT_SUCCESS,
+        vec![
+            Box::new(owner),
+            Box::new(id.uuid()),
+            Box::new(counted.delta.clone()),
+            Box::new(counted.position),
+        ],
+    );
+}
+
+/// What a step that just succeeded counted.
+pub(crate) struct Counted {
+    pub position: i32,
+    pub delta: Value,
 }
