@@ -11,14 +11,14 @@ use std::{
 };
 
 use flate2::read::GzDecoder;
-use marquee_types::resource::Relation;
+use marquee_types::{ResourceKind, resource::Relation};
 use serde_json::Value;
 
 use crate::{
     inventory::{
         SCOPES, Source, ec2, enrich,
         listing::{Listing, read_page},
-        rds, states,
+        mapping, rds, states,
     },
     partition::{PARTITIONS, Partition, Place},
     permissions::{NEEDS, Probe},
@@ -230,6 +230,32 @@ async fn every_member_that_is_read_exists() {
                 .all(|relation| relation.relation != Relation::ReplicaOf || !relation.target.is_empty())
         );
     }
+}
+
+#[tokio::test]
+async fn attributes_and_relations_are_those_of_the_table() {
+    let models = models();
+    let mut attributes: BTreeMap<ResourceKind, BTreeSet<String>> = BTreeMap::new();
+    let mut relations = BTreeSet::new();
+    for listing in listings() {
+        let answer = models[listing.api.name].answer(listing.shape.action);
+        let (read, _) = read_page(&answer, listing, &place()).await.unwrap();
+        attributes.entry(listing.kind).or_default().extend(read[0].attributes.keys().cloned());
+        for relation in &read[0].relations {
+            relations.insert((listing.kind, relation.relation.as_str(), relation.kind));
+        }
+    }
+    for (kind, table) in mapping::ATTRIBUTES {
+        let Some(found) = attributes.get(kind) else { continue };
+        let own = table.iter().filter(|(_, member)| !member.contains("Describe"));
+        assert_eq!(found, &own.map(|(name, _)| (*name).to_owned()).collect(), "{kind}");
+    }
+    let table: BTreeSet<_> = mapping::RELATIONS
+        .iter()
+        .filter(|(.., source)| !source.contains(": "))
+        .map(|(from, relation, to, _)| (*from, *relation, *to))
+        .collect();
+    assert_eq!(relations, table);
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub mod ec2;
 pub mod elb;
 pub mod enrich;
 pub mod listing;
+pub mod mapping;
 pub mod rds;
 pub mod s3;
 pub mod states;

@@ -47,6 +47,9 @@ pub fn claim() -> Account {
     panic!("all accounts of the test bed are taken: make more in scripts/testbed/moto");
 }
 
+/// What the shared account has more than a page of.
+pub const PAGED: [(&str, usize); 2] = [("route53/zones", 103), ("rds/instances", 106)];
+
 /// The regions of the shared account.
 pub const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
 
@@ -62,6 +65,17 @@ pub fn shared() -> Account {
     }
     let account = claim();
     make(&account, &REGIONS, 2, "shared");
+    // More than a page of what moto pages as AWS does.
+    python(
+        &account,
+        REGIONS[0],
+        r#"
+dns, rds = client("route53"), client("rds")
+for n in range(100):
+    dns.create_hosted_zone(Name=f"guest-{n}.example", CallerReference=f"guest-{n}")
+    rds.create_db_instance(DBInstanceIdentifier=f"guest-{n}", DBInstanceClass="db.t4g.micro", Engine="postgres",
+        AllocatedStorage=20, MasterUsername="planner", MasterUserPassword="not-a-secret-1", BackupRetentionPeriod=0)"#,
+    );
     fs::write(
         &made,
         json!({ "account": account.id, "access_key_id": account.key_id,

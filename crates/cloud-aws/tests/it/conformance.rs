@@ -33,7 +33,7 @@ async fn rig() -> Rig {
         wrong_secret: bed::connect(&wrong, &moto, &REGIONS),
         hanging: bed::connect(&account, &silent.url, &REGIONS),
         failing: (BROKEN.to_owned(), bed::connect(&account, &failing.url, &REGIONS)),
-        paged: Vec::new(),
+        paged: bed::PAGED.to_vec(),
         gaps: MOTO,
         keep: Box::new((failing, silent)),
     }

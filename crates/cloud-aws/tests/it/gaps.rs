@@ -3,5 +3,24 @@
 
 use marquee_clouds::conformance::Gap;
 
-/// moto 5.2 with authentication on.
-pub static MOTO: &[Gap] = &[];
+/// moto 5.2 with authentication on. The conformance suite needs none of these declared against a check; they are
+/// here so that no one takes what moto does for what AWS does.
+pub static MOTO: &[Gap] = &[
+    gap(
+        "route53/zones",
+        "verifies a GET as if its query were its body and so refuses it with \
+        `SignatureDoesNotMatch`, AWS's own clients' too; `scripts/testbed/moto` corrects that function in memory",
+    ),
+    gap("s3/buckets", "answers GetBucketVersioning with a root of another name"),
+    gap("s3/buckets", "with `MaxBuckets` leaves out the rest and gives no token"),
+    gap("ec2/instances", "counts `MaxResults` in reservations, not in instances"),
+    gap("ec2/volumes", "never pages"),
+    gap("ec2/snapshots", "never pages, and takes the snapshots of AWS's public images for the account's own"),
+    gap("ec2/instances", "has no states between: an instance is running or stopped at once"),
+    gap("sts", "wraps errors as `ErrorResponse/Errors/Error`, a mixture of EC2's shape and the others'"),
+    gap("all", "throttles no one, and answers slowly: nothing about speed can be measured against it"),
+];
+
+const fn gap(scope: &'static str, what: &'static str) -> Gap {
+    Gap { check: "", scope, what }
+}

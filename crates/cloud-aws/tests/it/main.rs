@@ -5,6 +5,7 @@
 
 mod bed;
 mod conformance;
+mod docs;
 mod faults;
 mod front;
 mod gaps;
