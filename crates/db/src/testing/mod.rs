@@ -25,7 +25,7 @@ use tokio_postgres::Client;
 use tokio_util::task::TaskTracker;
 
 pub use self::{
-    catalogue::catalogue_violations,
+    catalogue::{broken_rules, catalogue_violations},
     explain::{Plan, explain_as_app, pretend_rows},
     ledgers::{sql_ledger, statements, system_ledger},
 };

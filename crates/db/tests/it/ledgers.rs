@@ -1,7 +1,8 @@
 //! The rules over all tables and all statements; and that each rule notices what it is there to notice.
 
 use marquee_db::testing::{
-    TestDb, catalogue_violations, explain_as_app, pretend_rows, sql_ledger, statements, system_ledger,
+    TestDb, broken_rules, catalogue_violations, explain_as_app, pretend_rows, sql_ledger, statements,
+    system_ledger,
 };
 use marquee_types::Clock;
 
@@ -107,7 +108,9 @@ async fn every_flaw_is_found() {
     .join(";");
     for (flaw, sentence) in FLAWS {
         owner.batch_execute(flaw).await.unwrap();
-        let violations = catalogue_violations(&test).await;
+        // What only shows when it is tried is tried only there: that takes a while over all tables.
+        let shows = sentence.contains("sees");
+        let violations = if shows { catalogue_violations(&test).await } else { broken_rules(&test).await };
         assert!(violations.iter().any(|found| found.contains(sentence)), "{flaw}:\n{violations:#?}");
         owner.batch_execute(&undo).await.unwrap();
     }
