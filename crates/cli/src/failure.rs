@@ -112,7 +112,12 @@ fn report_problem(
     let title = if text("title").is_empty() { "The server refused" } else { text("title") };
     let code = if text("code").is_empty() { String::new() } else { format!(" {}", text("code")) };
     let mut out = headline(paint, &format!("{title} ({status}{code})"));
-    if !text("detail").is_empty() {
+    let first = problem.pointer("/errors/0").map(|error| {
+        let part = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
+        format!("{}: {}", part("pointer"), part("detail"))
+    });
+    // Where it only repeats the one wrong place, the line of that place is enough: it also names the flag.
+    if !text("detail").is_empty() && first.as_deref() != Some(text("detail")) {
         let _ = writeln!(out, "  {}", clean(text("detail")));
     }
     for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {

@@ -123,7 +123,7 @@ pub static NOUNS: &[Noun] = &[
             (
                 "update",
                 "  marquee providers update prv_01989f2c… --name staging
-  # New keys, asked for without showing them
+  # New keys, asked for without an echo
   marquee providers update prv_01989f2c… --credentials-prompt
   # Back to the default
   marquee providers update prv_01989f2c… --clear endpoint-url",
@@ -175,7 +175,7 @@ pub static NOUNS: &[Noun] = &[
                     ("ENDED", "ended"),
                     ("STATE", "resource.state"),
                     ("SIZE", "resource.size"),
-                    ("CHANGES", "changes"),
+                    ("CHANGES", "changes.field"),
                 ],
             ),
         ],
@@ -258,7 +258,7 @@ pub static NOUNS: &[Noun] = &[
             "create",
             "  # The key is shown once, in the answer
   marquee api-keys create --name ci --expires-at +90d \\
-      --scopes providers.read --scopes resources.read",
+      --scopes providers.read,resources.read",
         )],
         removal: "Whatever uses it is refused within seconds.",
         ..BLANK

@@ -264,8 +264,8 @@ impl<'a> Walk<'a> {
             }
         }
         let mut at = place.property(&tag, &Value::Null, true);
-        at.help =
-            if place.help.is_empty() { "Which of the forms it takes".to_owned() } else { place.help.clone() };
+        let name = place.pointer.last().map_or("it", String::as_str);
+        at.help = format!("Which form of {} it is", name.replace('_', " "));
         let pointer = at.pointer.clone();
         self.leaf(&Value::Null, &at, Kind::Choice(values), false);
         for form in forms {

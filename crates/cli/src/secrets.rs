@@ -48,7 +48,7 @@ pub fn args(body: &Body, noun: Option<&'static Noun>) -> Vec<Arg> {
             Arg::new(format_static("secret-prompt", group))
                 .long(format_static("prompt", &flag))
                 .action(ArgAction::SetTrue)
-                .help(format!("Ask for the {words} without showing them")),
+                .help(format!("Ask for the {words} without an echo")),
         );
         if !names.is_empty() {
             args.push(

@@ -107,11 +107,8 @@ pub fn is_wait(operation: &Operation) -> bool {
 }
 
 fn positional(operation: &'static Operation, parameter: &'static Parameter) -> Arg {
-    let help = if parameter.help.is_empty() {
-        format!("Which one: {}", parameter.name.replace('_', " "))
-    } else {
-        parameter.help.clone()
-    };
+    let help =
+        if parameter.help.is_empty() { "Which one, by its id".to_owned() } else { parameter.help.clone() };
     let name = if operation.path_parameters.len() == 1 { "ID" } else { parameter.name.as_str() };
     Arg::new(parameter.key.as_str()).value_name(leaked(name.to_uppercase())).help(help).required(true)
 }
@@ -213,6 +210,9 @@ fn body_flag(field: &'static Field, required: bool) -> Arg {
     arg = with_kind(arg, &field.kind).help(help_of(field));
     if field.repeated {
         arg = arg.action(ArgAction::Append);
+    }
+    if field.repeated && matches!(field.kind, Kind::Choice(_)) {
+        arg = arg.value_delimiter(',');
     }
     if required {
         arg = arg

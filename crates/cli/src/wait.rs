@@ -119,6 +119,16 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
+const BAR: &str = "{spinner} [{bar:30}] {pos}/{len} {wide_msg}";
+const SPINNER: &str = "{spinner} {wide_msg}";
+
+/// A template that is not understood would leave the bar as it is; a test keeps both understood.
+fn set_template(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+}
+
 /// Shows progress: one bar that changes, or a line for each change.
 struct Display {
     bar: Option<ProgressBar>,
@@ -129,6 +139,7 @@ impl Display {
     fn new(surroundings: &Surroundings) -> Self {
         let bar = surroundings.terminal.stderr.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            set_template(&bar, SPINNER);
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
@@ -145,14 +156,7 @@ impl Display {
             return;
         };
         let share = operation.get("progress").and_then(share);
-        let template = if share.is_some() {
-            "{spinner} [{bar:30}] {pos}/{len} {wide_msg}"
-        } else {
-            "{spinner} {wide_msg}"
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
+        set_template(bar, if share.is_some() { BAR } else { SPINNER });
         if let Some((done, total)) = share {
             bar.set_length(total);
             bar.set_position(done);
@@ -202,6 +206,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_templates_are_understood() {
+        assert!(ProgressStyle::with_template(BAR).is_ok() && ProgressStyle::with_template(SPINNER).is_ok());
+    }
 
     #[test]
     fn a_bar_needs_a_part_and_a_whole() {

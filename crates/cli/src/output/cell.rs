@@ -1,5 +1,7 @@
 //! One value as text: for people in a table, or exactly for programs.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use comfy_table::{Cell, Color};
 use serde_json::Value;
@@ -15,10 +17,15 @@ pub struct Style {
     pub colour: bool,
 }
 
-/// The value at a dotted place; `tags.env` also finds a key that has dots itself.
-pub fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+/// The value at a dotted place; `tags.env` also finds a key that has dots itself, and a list gives what stands
+/// there in each of its items.
+pub fn at<'a>(value: &'a Value, path: &str) -> Option<Cow<'a, Value>> {
     if let Some(found) = value.get(path) {
-        return Some(found);
+        return Some(Cow::Borrowed(found));
+    }
+    if let Some(items) = value.as_array() {
+        let found: Vec<Value> = items.iter().filter_map(|item| at(item, path).map(Cow::into_owned)).collect();
+        return Some(Cow::Owned(Value::Array(found)));
     }
     path.match_indices('.').find_map(|(index, _)| at(value.get(&path[..index])?, &path[index + 1..]))
 }
@@ -139,8 +146,10 @@ mod tests {
     #[test]
     fn a_place_may_have_dots_in_its_key() {
         let value = json!({"tags": {"kubernetes.io/cluster": "a", "env": {"x": 1}}});
-        assert_eq!(exact(at(&value, "tags.kubernetes.io/cluster")), "a");
-        assert_eq!(exact(at(&value, "tags.env.x")), "1");
-        assert_eq!(exact(at(&value, "tags.nothing")), "");
+        assert_eq!(exact(at(&value, "tags.kubernetes.io/cluster").as_deref()), "a");
+        assert_eq!(exact(at(&value, "tags.env.x").as_deref()), "1");
+        assert_eq!(exact(at(&value, "tags.nothing").as_deref()), "");
+        let value = json!({"changes": [{"field": "state"}, {"field": "tags.team"}]});
+        assert_eq!(exact(at(&value, "changes.field").as_deref()), "[\"state\",\"tags.team\"]");
     }
 }

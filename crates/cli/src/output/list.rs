@@ -117,7 +117,9 @@ impl ListWriter {
             writer.write_record(self.columns.iter().map(|(_, path)| path))?;
         }
         for item in items {
-            writer.write_record(self.columns.iter().map(|(_, path)| cell::exact(cell::at(item, path))))?;
+            writer.write_record(
+                self.columns.iter().map(|(_, path)| cell::exact(cell::at(item, path).as_deref())),
+            )?;
         }
         let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
         out.write_all(&bytes)
@@ -132,7 +134,9 @@ impl ListWriter {
             table.set_header(self.columns.iter().map(|(heading, _)| heading));
         }
         for item in items {
-            table.add_row(self.columns.iter().map(|(_, path)| cell::cell(cell::at(item, path), self.style)));
+            table.add_row(
+                self.columns.iter().map(|(_, path)| cell::cell(cell::at(item, path).as_deref(), self.style)),
+            );
         }
         self.align(&mut table, items);
         if let Some(widths) = &self.widths {
@@ -148,13 +152,14 @@ impl ListWriter {
                 }
             }
         }
-        write_table(out, &table)
+        write_table(out, table)
     }
 
     /// Numbers stand to the right.
     fn align(&self, table: &mut Table, items: &[Value]) {
         for (index, (_, path)) in self.columns.iter().enumerate() {
-            let number = items.iter().find_map(|item| cell::at(item, path)).is_some_and(Value::is_number);
+            let number =
+                items.iter().find_map(|item| cell::at(item, path)).is_some_and(|value| value.is_number());
             if let Some(column) = table.column_mut(index).filter(|_| number) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
@@ -194,7 +199,8 @@ fn is_id(path: &str) -> bool {
 /// Drops columns from the right until the others can be read in `width`; returns the headings of what went.
 fn fit(columns: &mut Vec<Column>, items: &[Value], style: Style, width: u16) -> Vec<String> {
     let needed = |(heading, path): &Column| {
-        let texts = items.iter().map(|item| cell::humane(cell::at(item, path), style).chars().count());
+        let texts =
+            items.iter().map(|item| cell::humane(cell::at(item, path).as_deref(), style).chars().count());
         let longest = texts.max().unwrap_or(0);
         let least = if is_id(path) { longest } else { longest.min(NARROWEST) };
         least.max(heading.len().min(NARROWEST)) + usize::from(PADDING)
@@ -247,10 +253,13 @@ pub fn plain_table(width: Option<u16>, colour: bool) -> Table {
     table
 }
 
-/// Writes a table without the blanks at the ends of its lines and before its first column.
-pub fn write_table(out: &mut dyn Write, table: &Table) -> io::Result<()> {
+/// Writes a table without the blanks at the ends of its lines.
+pub fn write_table(out: &mut dyn Write, mut table: Table) -> io::Result<()> {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, PADDING));
+    }
     for line in table.lines() {
-        writeln!(out, "{}", line.strip_prefix(' ').unwrap_or(&line).trim_end())?;
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }

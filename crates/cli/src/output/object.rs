@@ -1,6 +1,9 @@
 //! One thing, or an answer that is a small list with something around it.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use serde_json::{Map, Value};
 
@@ -94,7 +97,7 @@ fn rows(
 }
 
 fn one(format: Format, value: &Value, chosen: &[String], surroundings: &mut Surroundings) -> io::Result<()> {
-    let mut lines: Vec<(String, Option<&Value>)> = Vec::new();
+    let mut lines: Vec<(String, Option<Cow<'_, Value>>)> = Vec::new();
     if chosen.is_empty() {
         flatten("", value, &mut lines);
     } else {
@@ -103,7 +106,7 @@ fn one(format: Format, value: &Value, chosen: &[String], surroundings: &mut Surr
     if format == Format::Csv {
         let mut writer = csv::Writer::from_writer(&mut surroundings.stdout);
         writer.write_record(lines.iter().map(|(path, _)| path))?;
-        writer.write_record(lines.iter().map(|(_, value)| cell::exact(*value)))?;
+        writer.write_record(lines.iter().map(|(_, value)| cell::exact(value.as_deref())))?;
         return writer.flush();
     }
     let style = style(surroundings);
@@ -112,9 +115,9 @@ fn one(format: Format, value: &Value, chosen: &[String], surroundings: &mut Surr
     for (path, value) in lines {
         let name = comfy_table::Cell::new(crate::failure::clean(&path));
         let name = if style.colour { name.add_attribute(comfy_table::Attribute::Dim) } else { name };
-        table.add_row([name, cell::cell(value, style)]);
+        table.add_row([name, cell::cell(value.as_deref(), style)]);
     }
-    list::write_table(&mut surroundings.stdout, &table)?;
+    list::write_table(&mut surroundings.stdout, table)?;
     let tables = value.as_object().into_iter().flatten();
     for (name, items) in tables.filter_map(|(name, value)| Some((name, rows_of(value)?))) {
         if chosen.is_empty() {
@@ -130,7 +133,7 @@ fn rows_of(value: &Value) -> Option<&Vec<Value>> {
     value.as_array().filter(|items| !items.is_empty() && items.iter().all(Value::is_object))
 }
 
-fn flatten<'a>(prefix: &str, value: &'a Value, lines: &mut Vec<(String, Option<&'a Value>)>) {
+fn flatten<'a>(prefix: &str, value: &'a Value, lines: &mut Vec<(String, Option<Cow<'a, Value>>)>) {
     let Some(map) = value.as_object() else { return };
     for (name, value) in map {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
@@ -138,7 +141,7 @@ fn flatten<'a>(prefix: &str, value: &'a Value, lines: &mut Vec<(String, Option<&
         if nested && prefix.matches('.').count() < 2 {
             flatten(&path, value, lines);
         } else if !(prefix.is_empty() && rows_of(value).is_some()) {
-            lines.push((path, Some(value)));
+            lines.push((path, Some(Cow::Borrowed(value))));
         }
     }
 }
