@@ -146,7 +146,11 @@ impl OperationKind for Files {
         let path = self.folder.join(&*ctx.name);
         // The token says that what is there is ours: found, it is not made again.
         match tokio::fs::OpenOptions::new().write(true).create_new(true).open(&path).await {
-            Ok(mut file) => file.write_all(ctx.token().as_bytes()).await.map_err(failed)?,
+            Ok(mut file) => {
+                file.write_all(ctx.token().as_bytes()).await.map_err(failed)?;
+                // Only then is it written: what dies at the next marker must have done its work.
+                file.flush().await.map_err(failed)?;
+            }
             Err(_) => assert_eq!(tokio::fs::read_to_string(&path).await.map_err(failed)?, ctx.token()),
         }
         self.tell("end", &ctx.name).await;
