@@ -89,6 +89,16 @@ pub async fn page(
     before: Option<(DateTime<Utc>, AuditEntryId)>,
     fetch: i64,
 ) -> Result<Vec<AuditEntry>, DbError> {
+    let statement = page_statement(filter, before, fetch);
+    let (sql, params) = statement.parts();
+    Ok(tx.read_dynamic(sql, &params).await?.iter().map(entry).collect())
+}
+
+fn page_statement(
+    filter: Option<&Filter>,
+    before: Option<(DateTime<Utc>, AuditEntryId)>,
+    fetch: i64,
+) -> Statement {
     let mut statement = Statement::new(PAGE);
     match before {
         Some((at, id)) => statement
@@ -103,8 +113,7 @@ pub async fn page(
         statement.push(" AND ").filter(filter, COLUMNS);
     }
     statement.push(" ORDER BY l.at DESC, l.id DESC LIMIT ").bind(fetch, "bigint");
-    let (sql, params) = statement.parts();
-    Ok(tx.read_dynamic(sql, &params).await?.iter().map(entry).collect())
+    statement
 }
 
 fn entry(row: &Row) -> AuditEntry {
@@ -126,3 +135,7 @@ fn entry(row: &Row) -> AuditEntry {
         address: row.get::<_, Option<&str>>("address").and_then(|text| text.parse().ok()),
     }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
