@@ -32,6 +32,8 @@ pub struct Rig {
     pub failing: (String, Arc<dyn Cloud>),
     /// Scopes (their service) that hold more than one page, and how many resources that is.
     pub paged: Vec<(&'static str, usize)>,
+    /// Whether there are resources of every kind in every region; not so in an account that someone lives in.
+    pub complete: bool,
     /// What the endpoint gets wrong.
     pub gaps: &'static [Gap],
     /// Whatever must live as long as the rig: servers, folders.
@@ -196,7 +198,9 @@ pub async fn every_scope_lists_its_kinds(rig: &Rig) {
             assert!(observed.raw.to_value().is_object(), "{observed:?}");
         }
     }
-    rig.settle("every_scope_lists_its_kinds", &empty);
+    if rig.complete {
+        rig.settle("every_scope_lists_its_kinds", &empty);
+    }
 }
 
 /// No two resources share an id, in whatever scope or region.

@@ -164,8 +164,13 @@ pub fn tls() {
 }
 
 pub fn connector(policy: Policy) -> AwsConnector {
+    connector_at(Clock::system(), policy)
+}
+
+/// The same with a clock of its own.
+pub fn connector_at(clock: Clock, policy: Policy) -> AwsConnector {
     tls();
-    AwsConnector::with_policy(Clock::system(), policy).unwrap()
+    AwsConnector::with_policy(clock, policy).unwrap()
 }
 
 /// A connection with an account's key.
@@ -182,6 +187,17 @@ pub fn connection(account: &Account, endpoint: &str, regions: &[&str]) -> Connec
 /// A cloud with an account's key.
 pub fn connect(account: &Account, endpoint: &str, regions: &[&str]) -> Arc<dyn Cloud> {
     connect_with(account, endpoint, regions, policy())
+}
+
+/// AWS itself.
+pub fn real(regions: &[String], credentials: &Value) -> Arc<dyn Cloud> {
+    let connection = Connection {
+        credentials: SecretString::from(credentials.to_string()),
+        settings: json!({ "regions": regions }),
+        external_id: String::new(),
+    };
+    let rules = ServerRules { allow_ambient_credentials: true, ..ServerRules::default() };
+    connector(Policy::default()).connect(&connection, &rules).unwrap()
 }
 
 /// The same with other patience.

@@ -1,6 +1,9 @@
 //! The suite that every adapter runs, against moto.
 
+use std::sync::Arc;
+
 use marquee_clouds::conformance::Rig;
+use serde_json::json;
 
 use crate::{
     bed::{self, Account, REGIONS},
@@ -10,7 +13,27 @@ use crate::{
 
 const BROKEN: &str = "us-east-1";
 
+/// Regions of a real account, comma-separated: the suite then runs against AWS itself, with the credentials that the
+/// surroundings provide. It only reads. What needs an endpoint that misbehaves still runs against moto.
+const REAL: &str = "MARQUEE_CONFORM_AWS_REGIONS";
+
 async fn rig() -> Rig {
+    let mut rig = emulated().await;
+    #[expect(clippy::disallowed_methods, reason = "the choice is that of who runs the tests")]
+    if let Ok(regions) = std::env::var(REAL) {
+        rig.regions = regions.split(',').map(|region| region.trim().to_owned()).collect();
+        rig.cloud = bed::real(&rig.regions, &json!({ "type": "ambient" }));
+        let wrong = json!({ "type": "static", "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+            "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" });
+        rig.wrong_secret = bed::real(&rig.regions, &wrong);
+        (rig.paged, rig.complete, rig.gaps) = (Vec::new(), false, &[]);
+        // The region that fails is one of moto's.
+        rig.failing = (String::new(), Arc::clone(&rig.cloud));
+    }
+    rig
+}
+
+async fn emulated() -> Rig {
     // Makes the shared account when it is the first: blocking, but nothing else runs here yet.
     let account = bed::shared();
     let moto = bed::moto();
@@ -34,6 +57,7 @@ async fn rig() -> Rig {
         hanging: bed::connect(&account, &silent.url, &REGIONS),
         failing: (BROKEN.to_owned(), bed::connect(&account, &failing.url, &REGIONS)),
         paged: bed::PAGED.to_vec(),
+        complete: true,
         gaps: MOTO,
         keep: Box::new((failing, silent)),
     }

@@ -1,14 +1,28 @@
 //! What an account may not do, and roles.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::TimeDelta;
 
 use marquee_clouds::{
     Connection, Connector as _, ErrorKind, PermissionStatus, Scope, ServerRules, conformance::Collected,
 };
+use marquee_types::Clock;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::bed::{self, Account};
+use crate::{
+    bed::{self, Account},
+    front::{Front, Verdict},
+};
 
 const REGION: &str = "eu-west-1";
 
@@ -93,11 +107,10 @@ fn role(account: &Account, name: &str, source: Value) -> Connection {
     }
 }
 
-#[tokio::test]
-async fn a_role_is_assumed_with_the_external_id_and_only_with_it() {
-    let account = bed::claim();
+/// Makes roles that the account's owner may assume: one with the tests' external id, one with another.
+fn make_roles(account: &Account) -> Value {
     bed::python(
-        &account,
+        account,
         REGION,
         r#"
 iam = client("iam")
@@ -110,8 +123,13 @@ for name, external_id in (("ours", "mq-test-external-id"), ("theirs", "someone-e
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
     iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(everything))"#,
     );
-    let source =
-        json!({ "type": "static", "access_key_id": account.key_id, "secret_access_key": account.secret });
+    json!({ "type": "static", "access_key_id": account.key_id, "secret_access_key": account.secret })
+}
+
+#[tokio::test]
+async fn a_role_is_assumed_with_the_external_id_and_only_with_it() {
+    let account = bed::claim();
+    let source = make_roles(&account);
     let connector = bed::connector(bed::policy());
 
     let ours = connector.connect(&role(&account, "ours", source.clone()), &bed::rules()).unwrap();
@@ -136,4 +154,104 @@ async fn the_servers_own_identity_is_used_only_where_it_may_be() {
     assert_eq!(refused.0[0].pointer, "/credentials/source");
     let open = ServerRules { allow_ambient_credentials: true, ..bed::rules() };
     connector.connect(&own, &open).unwrap();
+}
+
+#[tokio::test]
+async fn a_role_is_assumed_once_until_its_keys_run_out_or_are_refused() {
+    let account = bed::claim();
+    let source = make_roles(&account);
+    let assumed = Arc::new(AtomicUsize::new(0));
+    let refuse = Arc::new(AtomicBool::new(false));
+    let (count, refusing) = (Arc::clone(&assumed), Arc::clone(&refuse));
+    let front = Front::before(&bed::moto(), move |seen| match seen.action.as_str() {
+        "AssumeRole" => {
+            count.fetch_add(1, Ordering::SeqCst);
+            Verdict::Pass
+        }
+        "DescribeRegions" if refusing.swap(false, Ordering::SeqCst) => Verdict::Answer(
+            403,
+            "<Response><Errors><Error><Code>ExpiredToken</Code><Message>revoked</Message></Error></Errors></Response>".into(),
+        ),
+        _ => Verdict::Pass,
+    })
+    .await;
+    let clock = Clock::manual(Clock::system().now());
+    let mut connection = role(&account, "ours", source);
+    connection.settings["endpoint_url"] = json!(front.url);
+    let cloud = bed::connector_at(clock.clone(), bed::policy()).connect(&connection, &bed::rules()).unwrap();
+    let assumptions = || assumed.load(Ordering::SeqCst);
+
+    let all = (0..8).map(|_| cloud.regions());
+    assert!(futures::future::join_all(all).await.iter().all(Result::is_ok));
+    assert_eq!(assumptions(), 1, "callers that come together wait for one assumption");
+    refuse.store(true, Ordering::SeqCst);
+    assert_eq!(cloud.regions().await.unwrap_err().kind, ErrorKind::Unauthenticated);
+    cloud.regions().await.unwrap();
+    assert_eq!(assumptions(), 2, "keys that were refused are not used again");
+    clock.advance(TimeDelta::minutes(50));
+    cloud.regions().await.unwrap();
+    assert_eq!(assumptions(), 2, "an hour's keys are good after fifty minutes");
+    clock.advance(TimeDelta::minutes(6));
+    cloud.regions().await.unwrap();
+    assert_eq!(assumptions(), 3, "and renewed before they end");
+}
+
+/// What the surroundings provide is read from this process's environment, which no test may change: so the test runs
+/// itself again as a child with an environment of its own.
+#[tokio::test]
+async fn surroundings_and_profiles_provide_credentials() {
+    let account = bed::shared();
+    let home = tempfile::tempdir().unwrap();
+    let files = format!(
+        "[season]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+        account.key_id, account.secret
+    );
+    std::fs::write(home.path().join("credentials"), files).unwrap();
+    let empty = home.path().join("config");
+    std::fs::write(&empty, "").unwrap();
+    for (kind, keys) in [("ambient", true), ("profile", false), ("nothing", false)] {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "permissions::child_with_an_environment", "--ignored", "--nocapture"]);
+        child
+            .env_clear()
+            .env("KIND", kind)
+            .env("ENDPOINT", bed::moto())
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        child.env("HOME", home.path()).env("AWS_CONFIG_FILE", &empty);
+        child.env("AWS_SHARED_CREDENTIALS_FILE", home.path().join("credentials"));
+        if keys {
+            child.env("AWS_ACCESS_KEY_ID", &account.key_id).env("AWS_SECRET_ACCESS_KEY", &account.secret);
+        }
+        let output = child.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{kind}: {told}{}", String::from_utf8_lossy(&output.stderr));
+        let wanted = if kind == "nothing" { "unauthenticated".to_owned() } else { account.id.clone() };
+        assert!(told.contains(&format!("FOUND {wanted}")), "{kind}: {told}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "runs as a child of surroundings_and_profiles_provide_credentials"]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "this is how it is asked, and how it answers"
+)]
+async fn child_with_an_environment() {
+    let (kind, endpoint) = (std::env::var("KIND").unwrap(), std::env::var("ENDPOINT").unwrap());
+    let credentials = match kind.as_str() {
+        "profile" => json!({ "type": "profile", "name": "season" }),
+        _ => json!({ "type": "ambient" }),
+    };
+    let connection = Connection {
+        credentials: SecretString::from(credentials.to_string()),
+        settings: json!({ "regions": [REGION], "endpoint_url": endpoint }),
+        external_id: String::new(),
+    };
+    let rules = ServerRules { allow_ambient_credentials: true, ..bed::rules() };
+    let cloud = bed::connector(bed::policy()).connect(&connection, &rules).unwrap();
+    match cloud.identity().await {
+        Ok(identity) => println!("FOUND {}", identity.account),
+        Err(error) => println!("FOUND {} {error:?}", error.kind.as_str()),
+    }
 }
