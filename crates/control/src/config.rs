@@ -126,6 +126,9 @@ settings! {
     /// How many parts of inventories this process lists at once [default: 8]
     #[arg(long, env = "MARQUEE_SYNC_PARALLEL", value_name = "N")]
     sync_parallel: NonZeroUsize,
+    /// After how long a silent worker's jobs are taken over by others [default: 15]
+    #[arg(long, env = "MARQUEE_WORKER_LEASE_SECONDS", value_name = "SECONDS")]
+    worker_lease_seconds: NonZeroU32,
 }
 
 /// Which database to use.
@@ -200,6 +203,8 @@ pub struct Config {
     pub sync_interval_seconds: u32,
     /// How many parts of inventories are listed at once.
     pub sync_parallel: usize,
+    /// After how long a silent worker's jobs are taken over by others.
+    pub worker_lease_seconds: u32,
 }
 
 /// The name of the variable with the key-encryption key itself.
@@ -276,6 +281,7 @@ impl Config {
             },
             sync_interval_seconds: sync_interval(settings.sync_interval_seconds)?,
             sync_parallel: settings.sync_parallel.map_or(8, NonZeroUsize::get),
+            worker_lease_seconds: settings.worker_lease_seconds.map_or(15, NonZeroU32::get),
         })
     }
 
@@ -334,6 +340,7 @@ impl Config {
         put("logins_per_minute", i64::from(self.rates.login.get()).into());
         put("sync_interval_seconds", i64::from(self.sync_interval_seconds).into());
         put("sync_parallel", int(self.sync_parallel));
+        put("worker_lease_seconds", i64::from(self.worker_lease_seconds).into());
         table.to_string()
     }
 }

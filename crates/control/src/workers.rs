@@ -1,5 +1,7 @@
 //! Every job, operation and reconciler on one page.
 
+use std::time::Duration;
+
 use marquee_jobs::{Limits, Registry, Workers};
 
 use crate::{
@@ -13,5 +15,7 @@ pub fn workers(app: &App) -> Workers {
         .operation(resources::SyncOperation::new(app.clone()))
         .reconciler(resources::Scheduler::new(app.clone()))
         .reconciler(identity::CleanUp);
-    Workers::new(app.db.clone(), app.clock.clone(), registry, Limits::default())
+    let lease = Duration::from_secs(app.config.worker_lease_seconds.into());
+    let limits = Limits { lease, ..Limits::default() };
+    Workers::new(app.db.clone(), app.clock.clone(), registry, limits)
 }

@@ -41,7 +41,7 @@ async fn a_database_that_is_cut_off_is_503_and_comes_back_by_itself() {
     let world = World::start().await;
     let owner = world.tenant("orangery").await.owner;
     owner.get("/api/cloud/providers").await.expect(200);
-    let superuser = world.database.superuser().await;
+    let superuser = world.database.client(&world.database.superuser_url()).await;
     let name = &world.database.name;
     superuser.batch_execute(&format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS false")).await.unwrap();
     superuser

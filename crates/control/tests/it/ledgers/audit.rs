@@ -13,7 +13,7 @@ async fn every_change_and_every_refusal_leaves_its_entry() {
     let stock = Stock::make(&tenant).await;
     let changes = routes::all().into_iter().filter(|row| row.audit.is_some() && row.id != "auth.login");
     for row in changes.filter(|row| !Stock::spends_its_caller(row)) {
-        let prepared = stock.prepare(&row, &tenant).await;
+        let prepared = stock.prepare(&row, &tenant, &tenant.owner).await;
         let request = tenant
             .owner
             .request(row.method.as_str(), &prepared.path)

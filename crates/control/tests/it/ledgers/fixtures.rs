@@ -56,8 +56,8 @@ impl Stock {
         format!("{what}-{}", self.counter.get())
     }
 
-    /// The request of one row, with whatever it uses up made anew.
-    pub async fn prepare(&self, row: &Endpoint, tenant: &Tenant) -> Prepared {
+    /// The request of one row, with whatever it uses up made anew. What only concerns its caller is `caller`'s.
+    pub async fn prepare(&self, row: &Endpoint, tenant: &Tenant, caller: &Client) -> Prepared {
         let owner = &tenant.owner;
         let plain = |body: Option<Value>| Prepared { path: row.path.to_owned(), body };
         let with = |id: &str, body: Option<Value>| Prepared { path: row.path.replace("{id}", id), body };
@@ -74,10 +74,10 @@ impl Stock {
             "members.get" => with(&self.member(owner).await.0, None),
             "members.update" => with(&self.member(owner).await.0, Some(json!({ "role": "engineer" }))),
             "members.delete" => with(&self.member(owner).await.0, None),
-            "sessions.revoke" => with(&self.session(owner).await, None),
-            "api_keys.create" => plain(Some(self.new_key(owner))),
+            "sessions.revoke" => with(&session_of(caller).await, None),
+            "api_keys.create" => plain(Some(self.new_key())),
             "api_keys.get" | "api_keys.delete" => {
-                let key = owner.post("/api/api-keys", self.new_key(owner)).await.expect(201);
+                let key = owner.post("/api/api-keys", self.new_key()).await.expect(201);
                 with(&id(&key), None)
             }
             "providers.create" => plain(Some(self.account.provider(&self.unique("created"), &["eu-west-1"]))),
@@ -111,15 +111,7 @@ impl Stock {
         (id(&member), member["email"].as_str().unwrap().to_owned())
     }
 
-    /// A session of a member that can be spared.
-    async fn session(&self, owner: &Client) -> String {
-        let (_, email) = self.member(owner).await;
-        let login =
-            owner.anonymous().post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await;
-        login.expect(200)["session_id"].as_str().unwrap().to_owned()
-    }
-
-    fn new_key(&self, _owner: &Client) -> Value {
+    fn new_key(&self) -> Value {
         json!({ "name": self.unique("key"), "scopes": ["providers.read"], "expires_at": expiry() })
     }
 
@@ -141,6 +133,14 @@ impl Stock {
         std::mem::forget(silent);
         id(&started["operation"])
     }
+}
+
+/// One more session of that caller.
+async fn session_of(caller: &Client) -> String {
+    let me = caller.get("/api/auth/whoami").await.expect(200);
+    let login = json!({ "email": me["user"]["email"], "password": PASSWORD });
+    let session = caller.anonymous().post("/api/auth/login", login).await.expect(200);
+    session["session_id"].as_str().unwrap().to_owned()
 }
 
 fn expiry() -> String {

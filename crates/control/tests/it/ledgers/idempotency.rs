@@ -12,7 +12,7 @@ async fn a_repeated_request_is_answered_and_not_done_again() {
     let tenant = world.staffed_tenant("orangery").await;
     let stock = Stock::make(&tenant).await;
     for row in routes::all().into_iter().filter(|row| row.idempotent) {
-        let prepared = stock.prepare(&row, &tenant).await;
+        let prepared = stock.prepare(&row, &tenant, &tenant.owner).await;
         let send = |body: Option<serde_json::Value>| {
             let request = tenant
                 .owner
@@ -43,7 +43,7 @@ async fn a_secret_is_not_shown_again() {
     let tenant = world.staffed_tenant("orangery").await;
     let stock = Stock::make(&tenant).await;
     let row = routes::all().into_iter().find(|row| row.id == "api_keys.create").unwrap();
-    let body = stock.prepare(&row, &tenant).await.body.unwrap();
+    let body = stock.prepare(&row, &tenant, &tenant.owner).await.body.unwrap();
     let send = || {
         let request = tenant.owner.request("POST", row.path).header("idempotency-key", "once").json(&body);
         tenant.owner.send(request)
@@ -61,7 +61,7 @@ async fn two_at_once_are_one() {
     let tenant = world.tenant("orangery").await;
     let stock = Stock::make(&tenant).await;
     let row = routes::all().into_iter().find(|row| row.id == "providers.create").unwrap();
-    let body = stock.prepare(&row, &tenant).await.body.unwrap();
+    let body = stock.prepare(&row, &tenant, &tenant.owner).await.body.unwrap();
     let send = || {
         let request = tenant.owner.request("POST", row.path).header("idempotency-key", "both").json(&body);
         tenant.owner.send(request)

@@ -2,7 +2,6 @@
 
 mod audit;
 mod authorization;
-mod explain;
 pub mod fixtures;
 mod idempotency;
 mod openapi;

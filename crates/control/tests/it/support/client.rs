@@ -142,4 +142,37 @@ impl Client {
         let request = self.request("GET", "/api/audit").query(&[("limit", "200"), ("filter", filter)]);
         self.send(request).await.is(200).items().to_vec()
     }
+
+    /// Syncs a provider to its end; the operation as it ended.
+    pub async fn sync(&self, provider: &str) -> Value {
+        let started = self.post_empty(&format!("/api/cloud/providers/{provider}/sync")).await.expect(202);
+        let id = started["operation"]["id"].as_str().expect("an operation").to_owned();
+        self.ended(&id).await
+    }
+
+    /// Waits for the end of an operation.
+    pub async fn ended(&self, operation: &str) -> Value {
+        for _ in 0..5 {
+            let path = format!("/api/operations/{operation}/wait?timeout_seconds=60");
+            let operation = self.get(&path).await.expect(200);
+            if operation["done"] == true {
+                return operation;
+            }
+        }
+        panic!("{operation} does not end");
+    }
+
+    /// Everything a list has, page by page.
+    pub async fn all(&self, path: &str) -> Vec<Value> {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        let sign = if path.contains('?') { '&' } else { '?' };
+        loop {
+            let page = self.get(&format!("{path}{sign}limit=200{cursor}")).await.expect(200);
+            items.extend(page["items"].as_array().expect("items").iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return items,
+            }
+        }
+    }
 }

@@ -5,8 +5,6 @@ use std::{path::PathBuf, process::Command};
 
 use serde_json::{Value, json};
 
-use super::Client;
-
 /// An account that no other test has.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -81,39 +79,4 @@ fn bed(name: &str) -> String {
     #[expect(clippy::disallowed_methods, reason = "the test bed tells its addresses by the environment")]
     let value = std::env::var(name);
     value.unwrap_or_else(|_| panic!("{name} is not set: run the tests by `cargo nextest run` or `make test`"))
-}
-
-impl Client {
-    /// Syncs a provider to its end; the operation as it ended.
-    pub async fn sync(&self, provider: &str) -> Value {
-        let started = self.post_empty(&format!("/api/cloud/providers/{provider}/sync")).await.expect(202);
-        let id = started["operation"]["id"].as_str().expect("an operation").to_owned();
-        self.ended(&id).await
-    }
-
-    /// Waits for the end of an operation.
-    pub async fn ended(&self, operation: &str) -> Value {
-        for _ in 0..5 {
-            let path = format!("/api/operations/{operation}/wait?timeout_seconds=60");
-            let operation = self.get(&path).await.expect(200);
-            if operation["done"] == true {
-                return operation;
-            }
-        }
-        panic!("{operation} does not end");
-    }
-
-    /// Everything a list has, page by page.
-    pub async fn all(&self, path: &str) -> Vec<Value> {
-        let (mut items, mut cursor) = (Vec::new(), String::new());
-        let sign = if path.contains('?') { '&' } else { '?' };
-        loop {
-            let page = self.get(&format!("{path}{sign}limit=200{cursor}")).await.expect(200);
-            items.extend(page["items"].as_array().expect("items").iter().cloned());
-            match page["next_cursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return items,
-            }
-        }
-    }
 }

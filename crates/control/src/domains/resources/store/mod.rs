@@ -7,3 +7,6 @@ pub mod syncs;
 pub mod write;
 
 pub use write::retire_provider;
+
+#[cfg(test)]
+mod plans;

@@ -1,0 +1,17 @@
+//! The binary as its users have it: started, killed, started again, and driven by its own command line.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should end at that line"
+)]
+
+mod commands;
+mod crash;
+mod process;
+mod secrets;
+
+/// The caller of the API and the AWS of the tests are the application's own.
+#[path = "../../../control/tests/it/support/client.rs"]
+mod client;
+#[path = "../../../control/tests/it/support/moto.rs"]
+mod moto;
