@@ -61,8 +61,9 @@ emulator: ## Run moto, an emulator of AWS, on port 5000, to try Marquee without 
 	.venv/bin/moto_server --host 127.0.0.1 --port 5000
 
 bench: ## Measure speed and memory (docs/performance.md); nothing else should be running
-	@scripts/setup test
-	cargo run --release --locked --package marquee-bench -- $(ARGS)
+	@scripts/setup run
+	cargo build --release --locked --package marquee --package marquee-bench
+	"$(TARGET)/release/marquee-bench" suite --marquee "$(TARGET)/release/marquee" $(ARGS)
 
 coverage: ## Measure which lines the tests reach, and hold the floors
 	@scripts/setup test

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod load;
 mod replay;
+mod suite;
 
 /// Measures Marquee.
 #[derive(Debug, Parser)]
@@ -21,6 +22,8 @@ struct Cli {
 enum Command {
     /// Send one kind of request over many connections, each as soon as the one before is answered
     Load(LoadArgs),
+    /// Measure everything that docs/performance.md speaks of: nothing else should be running
+    Suite(SuiteArgs),
     /// Be an AWS that answers at once: instances as the real DescribeInstances pages them, nothing of anything else
     ReplayEc2(ReplayArgs),
 }
@@ -60,6 +63,28 @@ struct LoadArgs {
 }
 
 #[derive(Debug, Args)]
+struct SuiteArgs {
+    /// The released server
+    #[arg(long, default_value = "target/release/marquee")]
+    marquee: PathBuf,
+    /// Resources over all organizations
+    #[arg(long, default_value_t = 1_000_000)]
+    resources: u32,
+    /// Organizations, with the same number of resources each
+    #[arg(long, default_value_t = 100)]
+    organizations: u32,
+    /// How long each kind of request is sent
+    #[arg(long, default_value_t = 15.0)]
+    seconds: f64,
+    /// Instances of the inventories to sync
+    #[arg(long, value_delimiter = ',', default_value = "10000,100000")]
+    inventories: Vec<usize>,
+    /// Connections of the load generator
+    #[arg(long, value_delimiter = ',', default_value = "64,1000")]
+    connections: Vec<usize>,
+}
+
+#[derive(Debug, Args)]
 struct ReplayArgs {
     /// Where to listen; port 0 takes a free one, and the first line printed says which
     #[arg(long, default_value = "127.0.0.1:5600")]
@@ -79,6 +104,17 @@ struct ReplayArgs {
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Load(args) => run_load(args).await,
+        Command::Suite(args) => {
+            let plan = suite::Plan {
+                marquee: args.marquee,
+                resources: args.resources,
+                organizations: args.organizations,
+                seconds: args.seconds,
+                inventories: args.inventories,
+                connections: args.connections,
+            };
+            suite::run(&plan).await
+        }
         Command::ReplayEc2(args) => {
             let account = replay::Account::render(args.instances, args.page_size.max(1), &args.region);
             replay::serve(args.listen, account).await

@@ -6,7 +6,7 @@
 
 mod http1;
 mod plan;
-mod process;
+pub mod process;
 mod report;
 
 use std::{

@@ -1,0 +1,77 @@
+//! A full database: as many providers and resources in every organization as the figures speak of.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio_postgres::{Client, NoTls};
+
+const PROVIDERS: &str = "
+    INSERT INTO cloud_providers (organization_id, id, name, kind, settings, external_id, account, principal, verified_at,
+                                 sync_interval_seconds, created_at, updated_at)
+    SELECT o.organization_id, gen_random_uuid(), 'provider ' || n, 'aws', '{\"regions\": [\"eu-west-1\", \"us-east-1\"]}',
+           'marquee-' || md5(o.organization_id::text || n), '123456789012', 'arn:aws:iam::123456789012:user/marquee',
+           now(), 604800, now(), now()
+      FROM organizations o, generate_series(1, 20) AS n WHERE o.name LIKE 'organization-%'";
+const CREDENTIALS: &str = "
+    INSERT INTO cloud_provider_credentials (organization_id, provider_id, key_id, wrapped_key, nonce, ciphertext,
+                                            binding_version, binding, description, updated_at)
+    SELECT organization_id, id, 'none', '\\x00', '\\x00', '\\x00', 1, '{}',
+           '{\"type\": \"static\", \"access_key_id\": \"AKIA…MPLE\"}', now()
+      FROM cloud_providers p WHERE name LIKE 'provider %'";
+const SCHEDULES: &str = "
+    INSERT INTO sync_schedules (organization_id, provider_id, next_sync_at)
+    SELECT organization_id, id, now() + interval '30 days' FROM cloud_providers WHERE name LIKE 'provider %'";
+const RESOURCES: &str = "
+    INSERT INTO cloud_resources (organization_id, id, provider_id, scope, kind, native_id, name, region, zone, state,
+                                 native_state, size, vcpus, memory_mib, tags, attributes, raw, created_at, digest,
+                                 first_seen_at, valid_from)
+    SELECT p.organization_id, gen_random_uuid(), p.id, 'ec2/instances@eu-west-1', 'compute_instance',
+           'arn:aws:ec2:eu-west-1:123456789012:instance/i-' || md5(p.id::text || n), 'web-' || n, 'eu-west-1',
+           'eu-west-1' || (ARRAY['a', 'b', 'c'])[1 + n % 3], (ARRAY['running', 'stopped'])[1 + n % 2], 'running',
+           (ARRAY['m7g.large', 'm7g.xlarge', 'c7g.large', 'r7g.2xlarge'])[1 + n % 4], 2 + n % 30, 8192,
+           jsonb_build_object('Name', 'web-' || n, 'venue', 'venue-' || n % 50, 'environment', 'production'),
+           '{\"vcpus\": 2, \"memory_mib\": 8192, \"private_address\": \"10.0.12.7\", \"public_address\": \"203.0.113.9\",
+             \"architecture\": \"arm64\", \"lifecycle\": \"on_demand\"}',
+           '{\"imageId\": \"ami-0abcdef1234567890\"}', now() - n * interval '1 minute', '\\x00', now(), now()
+      FROM cloud_providers p, generate_series(1, $1::integer) AS n WHERE p.name LIKE 'provider %'";
+const TAGS: &str = "
+    INSERT INTO cloud_resource_tags (organization_id, key, value, resource_id)
+    SELECT r.organization_id, t.key, t.value, r.id FROM cloud_resources r, jsonb_each_text(r.tags) AS t
+     WHERE r.scope = 'ec2/instances@eu-west-1' AND r.digest = '\\x00'";
+const ROWS_WRITTEN: &str = "
+    SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_user_tables
+     WHERE relname = 'cloud_resources'";
+
+/// Fills every organization but those of the inventories; how long that took.
+pub async fn fill(admin: &SecretString, each: u32) -> Result<f64> {
+    let began = Instant::now();
+    let client = connect(admin).await?;
+    for sql in [PROVIDERS, CREDENTIALS, SCHEDULES] {
+        client.execute(sql, &[]).await?;
+    }
+    let per_provider = i32::try_from(each / 20)?;
+    client.execute(RESOURCES, &[&per_provider]).await?;
+    client.execute(TAGS, &[]).await?;
+    client.batch_execute("VACUUM ANALYZE cloud_resources, cloud_resource_tags, cloud_providers").await?;
+    Ok(began.elapsed().as_secs_f64())
+}
+
+/// Rows of the inventory inserted, updated or deleted so far, as PostgreSQL counts them.
+pub async fn rows_written(admin: &SecretString) -> Result<i64> {
+    let client = connect(admin).await?;
+    // Sessions report their counts when they are idle, at most once a second.
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    Ok(client.query_one(ROWS_WRITTEN, &[]).await?.get(0))
+}
+
+async fn connect(admin: &SecretString) -> Result<Client> {
+    let (client, connection) = tokio_postgres::connect(admin.expose_secret(), NoTls).await?;
+    #[expect(clippy::disallowed_methods, reason = "it ends with its client")]
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            crate::say_error(&format!("the benchmark's own connection: {error}"));
+        }
+    });
+    Ok(client)
+}
