@@ -64,7 +64,7 @@ COMMENT ON COLUMN cloud_resources.deleted_at IS 'When it was found to be gone, o
 
 -- No foreign key to cloud_providers: providers are never deleted, and the check would cost a third of a first sync.
 CREATE INDEX cloud_resources_scope ON cloud_resources (organization_id, provider_id, scope, id) WHERE deleted_at IS NULL;
-CREATE INDEX cloud_resources_kind ON cloud_resources (organization_id, kind, state, id) WHERE deleted_at IS NULL;
+CREATE INDEX cloud_resources_kind ON cloud_resources (organization_id, kind, id) WHERE deleted_at IS NULL;
 CREATE INDEX cloud_resources_region ON cloud_resources (organization_id, region, id) WHERE deleted_at IS NULL;
 CREATE INDEX cloud_resources_state ON cloud_resources (organization_id, state, id) WHERE deleted_at IS NULL;
 CREATE INDEX cloud_resources_name ON cloud_resources (organization_id, name, id) WHERE deleted_at IS NULL;

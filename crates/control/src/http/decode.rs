@@ -71,7 +71,7 @@ fn pointer(path: &Path, detail: &str) -> String {
     }
     let names_field = detail.starts_with("unknown field") || detail.starts_with("missing field");
     if let Some(field) = quoted(detail).filter(|_| names_field)
-        && pointer.rsplit('/').next() != Some(field)
+        && pointer.rsplit('/').next() != Some(&escaped(field))
     {
         push(&mut pointer, field);
     }
@@ -80,7 +80,11 @@ fn pointer(path: &Path, detail: &str) -> String {
 
 fn push(pointer: &mut String, step: &str) {
     pointer.push('/');
-    pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+    pointer.push_str(&escaped(step));
+}
+
+fn escaped(step: &str) -> String {
+    step.replace('~', "~0").replace('/', "~1")
 }
 
 fn quoted(detail: &str) -> Option<&str> {

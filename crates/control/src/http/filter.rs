@@ -21,8 +21,9 @@ pub type Bound = Box<dyn ToSql + Sync + Send>;
 pub enum Column {
     /// An expression of the field's type.
     Plain(&'static str),
-    /// An expression that an index has, and the condition under which the field has a value at all.
-    Guarded(&'static str, &'static str),
+    /// A column whose index is over an expression of it that is never null (so that lists can be ordered by it):
+    /// the expression, and the column. Both are compared: the one for the index, the other for what it means.
+    Twofold(&'static str, &'static str),
     /// Tags as rows: the SQL of the ids of those with `key = $1 AND value…`, and what the id is compared with.
     TagRows { id: &'static str },
     /// Tags as one JSON object.
@@ -91,17 +92,16 @@ impl Statement {
     fn test(&mut self, test: &Test, columns: &[Column]) -> &mut Self {
         match columns[test.field] {
             Column::Plain(expression) => self.condition(expression, &test.condition),
-            Column::Guarded(expression, guard) => match &test.condition {
-                Condition::Present => self.push("(").push(guard).push(")"),
-                Condition::Compare(Comparison::NotEqual, _) => self
-                    .push("(NOT (")
-                    .push(guard)
-                    .push(") OR ")
-                    .condition(expression, &test.condition)
-                    .push(")"),
-                condition => {
-                    self.push("(").push(guard).push(" AND ").condition(expression, condition).push(")")
+            Column::Twofold(expression, column) => match &test.condition {
+                Condition::Present | Condition::Compare(Comparison::NotEqual, _) => {
+                    self.condition(column, &test.condition)
                 }
+                condition => self
+                    .push("(")
+                    .condition(expression, condition)
+                    .push(" AND ")
+                    .condition(column, condition)
+                    .push(")"),
             },
             Column::TagRows { id } => self.tag_rows(id, test),
             Column::TagObject(object) => self.tag_object(object, test),
@@ -223,7 +223,7 @@ mod tests {
         Column::Plain("r.name"),
         Column::Plain("r.vcpus"),
         Column::TagRows { id: "r.id" },
-        Column::Guarded("coalesce(r.created_at, '-infinity')", "r.created_at IS NOT NULL"),
+        Column::Twofold("coalesce(r.created_at, '-infinity')", "r.created_at"),
     ];
 
     fn sql(text: &str) -> String {

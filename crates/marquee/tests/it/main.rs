@@ -12,6 +12,7 @@ mod secrets;
 
 /// The caller of the API and the AWS of the tests are the application's own.
 #[path = "../../../control/tests/it/support/client.rs"]
+#[expect(dead_code, reason = "the application's own tests use the rest")]
 mod client;
 #[path = "../../../control/tests/it/support/moto.rs"]
 mod moto;

@@ -126,7 +126,12 @@ impl Server {
     pub fn client(&self) -> Client {
         // Another test of this process may have been first.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        Client { http: reqwest::Client::new(), base: format!("http://127.0.0.1:{}", self.port), token: None }
+        Client {
+            http: reqwest::Client::new(),
+            base: format!("http://127.0.0.1:{}", self.port),
+            token: None,
+            user: None,
+        }
     }
 
     /// The owner, logged in.

@@ -49,7 +49,7 @@ const fn columns(tags: Column) -> [Column; 14] {
         Column::Plain("r.size"),
         Column::Plain("r.vcpus"),
         Column::Plain("r.memory_mib"),
-        Column::Guarded("coalesce(r.created_at, '-infinity'::timestamptz)", "r.created_at IS NOT NULL"),
+        Column::Twofold("coalesce(r.created_at, '-infinity'::timestamptz)", "r.created_at"),
         Column::Plain("r.valid_from"),
         tags,
     ]
