@@ -26,7 +26,7 @@ impl Clouds {
     /// These adapters.
     pub fn of(connectors: Vec<Arc<dyn Connector>>) -> Self {
         // An open cloud remembers how fast it may be asked; one that is not used for a while is closed.
-        let open = Cache::builder().max_capacity(1_000).time_to_idle(Duration::from_secs(1_800)).build();
+        let open = Cache::builder().max_capacity(1_000).time_to_idle(Duration::from_mins(30)).build();
         Self { connectors: connectors.into(), open }
     }
 

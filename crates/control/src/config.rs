@@ -31,6 +31,7 @@ pub enum LogFormat {
 macro_rules! settings {
     ($($(#[$attribute:meta])* $field:ident: $type:ty,)*) => {
         /// What a user may write; the same names as flags, in the environment and in the file.
+        #[expect(clippy::doc_markdown, reason = "these comments are help texts, which show no Markdown")]
         #[derive(Debug, Clone, Default, Args, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct Settings {

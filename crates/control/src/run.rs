@@ -216,12 +216,11 @@ pub async fn run(
             "the redirect listener",
         ));
     }
-    let served = match listener {
-        Some(listener) => listen::serve(app.clone(), listener, stop.clone()).await,
-        None => {
-            stop.cancelled().await;
-            Ok(())
-        }
+    let served = if let Some(listener) = listener {
+        listen::serve(app.clone(), listener, stop.clone()).await
+    } else {
+        stop.cancelled().await;
+        Ok(())
     };
     stop.cancel();
     working.await.context("the workers ended by a panic")?;
@@ -235,7 +234,7 @@ pub async fn run(
 
 /// Forgets idle callers and lets the histograms of the metrics settle.
 async fn tend(app: App, stop: CancellationToken) {
-    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    let mut minute = tokio::time::interval(Duration::from_mins(1));
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

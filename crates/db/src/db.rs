@@ -83,7 +83,9 @@ impl Lender {
     pub async fn lend(&self) -> Result<Lent, DbError> {
         self.pool.get().await.map_err(|error| match error {
             // A database that takes no connections (it is being dropped, restored or upgraded) is away.
-            PoolError::Backend(error) if error.code() == Some("55000") => DbError::unavailable(error.to_string()),
+            PoolError::Backend(error) if error.code() == Some("55000") => {
+                DbError::unavailable(error.to_string())
+            }
             PoolError::Backend(error) => error,
             PoolError::Timeout(TimeoutType::Wait) => DbError::no_connection_within(self.wait),
             PoolError::Timeout(_) => DbError::unavailable("connecting took too long"),

@@ -150,7 +150,7 @@ async fn public(
     let user_agent = raw.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let user_agent = user_agent.map(|text| text.chars().take(200).collect());
     let call = PublicCall { app: app.clone(), meta: meta.clone(), user_agent };
-    with_status(&route.row, limited(&route.row, handler(call, raw)).await?)
+    Ok(with_status(&route.row, limited(&route.row, handler(call, raw)).await?))
 }
 
 /// A change: permission, conditions, idempotency, the handler; and an audit entry if it was refused.
@@ -232,14 +232,14 @@ async fn run(row: &Endpoint, call: Call, raw: RawCall) -> Result<Response<Body>,
     let Handler::Permitted(handler) = &row.handler else {
         return Err(Fault::Internal(anyhow::anyhow!("{row:?} needs an actor but has a public handler")));
     };
-    with_status(row, handler(call, raw).await?)
+    Ok(with_status(row, handler(call, raw).await?))
 }
 
-fn with_status(row: &Endpoint, mut response: Response<Body>) -> Result<Response<Body>, Fault> {
+fn with_status(row: &Endpoint, mut response: Response<Body>) -> Response<Body> {
     if response.extensions_mut().remove::<reply::RouteStatus>().is_some() {
         *response.status_mut() = row.success;
     }
-    Ok(response)
+    response
 }
 
 /// The row's time limit around the whole of the work.

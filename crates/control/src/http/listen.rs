@@ -41,20 +41,15 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
     let handle = Handle::new();
     drain_on(&app.tasks, &stop, &handle);
     let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
-    match &app.config.tls {
-        Some(files) => {
-            let config = RustlsConfig::from_config(Arc::new(tls(files)?));
-            let mut server = axum_server::from_tcp_rustls(listener, config)?.handle(handle);
-            server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
-            server.serve(service).await?;
-        }
-        None => {
-            let mut server = axum_server::from_tcp(listener)?.handle(handle);
-            server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
-            server.serve(service).await?;
-        }
+    if let Some(files) = &app.config.tls {
+        let config = RustlsConfig::from_config(Arc::new(tls(files)?));
+        let mut server = axum_server::from_tcp_rustls(listener, config)?.handle(handle);
+        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
+        return Ok(server.serve(service).await?);
     }
-    Ok(())
+    let mut server = axum_server::from_tcp(listener)?.handle(handle);
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
+    Ok(server.serve(service).await?)
 }
 
 /// Sends whoever comes by plain HTTP to the same place by HTTPS, at `https_port`.

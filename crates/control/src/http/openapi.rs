@@ -139,11 +139,8 @@ fn responses(row: &Endpoint) -> Value {
         responses.insert(status.to_owned(), problem(description));
     };
     add("400", "The request cannot be read");
-    if !matches!(row.access, Access::Public(_)) {
-        add("401", "Nobody we know");
-    } else {
-        add("401", "The credentials are wrong");
-    }
+    let public = matches!(row.access, Access::Public(_));
+    add("401", if public { "The credentials are wrong" } else { "Nobody we know" });
     if matches!(row.access, Access::Needs(_)) {
         add("403", "Not permitted");
     }

@@ -15,4 +15,5 @@ mod secrets;
 #[expect(dead_code, reason = "the application's own tests use the rest")]
 mod client;
 #[path = "../../../control/tests/it/support/moto.rs"]
+#[expect(dead_code, reason = "the application's own tests use the rest")]
 mod moto;

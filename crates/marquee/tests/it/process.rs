@@ -93,7 +93,7 @@ impl Server {
             .unwrap();
         self.child = Some(child);
         let client = self.client();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
         loop {
             let asked = client.http.get(format!("{}/readyz", client.base)).send().await;
             if asked.is_ok_and(|answer| answer.status().is_success()) {

@@ -34,7 +34,7 @@ pub async fn create(call: &Call, wanted: CreateProvider) -> Result<(Provider, i6
     let app = &call.app;
     let interval = app.config.sync_interval_seconds;
     let draft =
-        Draft::new(wanted.name, wanted.kind, wanted.settings, wanted.sync_interval_seconds, interval)?;
+        Draft::new(&wanted.name, wanted.kind, wanted.settings, wanted.sync_interval_seconds, interval)?;
     let connector = connector(app, &draft.kind)?;
     let id = ProviderId::new();
     let external_id = external_id();
@@ -89,7 +89,7 @@ pub async fn replace(call: &Call, id: ProviderId, wanted: ReplaceProvider) -> Re
     let app = &call.app;
     let interval = app.config.sync_interval_seconds;
     let draft =
-        Draft::new(wanted.name, wanted.kind, wanted.settings, wanted.sync_interval_seconds, interval)?;
+        Draft::new(&wanted.name, wanted.kind, wanted.settings, wanted.sync_interval_seconds, interval)?;
     let connector = connector(app, &draft.kind)?;
     let mut tx = call.tx().await?;
     let stored = store::stored(&mut tx, id).await?.ok_or(Fault::NotFound("provider"))?;

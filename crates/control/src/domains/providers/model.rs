@@ -73,7 +73,7 @@ impl std::fmt::Debug for Connected {
 impl Draft {
     /// Checks what no adapter needs to be asked for.
     pub fn new(
-        name: String,
+        name: &str,
         kind: String,
         settings: Option<Value>,
         sync_interval_seconds: Option<u32>,
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn every_wrong_place_is_named_at_once() {
-        match Draft::new(" ".into(), "aws".into(), Some(json!([])), Some(5), 900) {
+        match Draft::new(" ", "aws".into(), Some(json!([])), Some(5), 900) {
             Err(Fault::Invalid(errors)) => {
                 let pointers: Vec<_> = errors.iter().map(|e| e.pointer.as_str()).collect();
                 assert_eq!(pointers, ["/name", "/sync_interval_seconds", "/settings"]);

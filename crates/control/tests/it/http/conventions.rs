@@ -35,7 +35,7 @@ async fn what_cannot_be_read_is_refused_with_the_right_status() {
         )
     };
     assert_eq!(post("application/json", "{".into()).await.problem(400), "malformed");
-    assert_eq!(post("application/json", "".into()).await.problem(400), "malformed");
+    assert_eq!(post("application/json", String::new()).await.problem(400), "malformed");
     assert_eq!(post("text/plain", "{}".into()).await.problem(415), "unsupported_media_type");
     assert_eq!(post("application/json", "{}".into()).await.problem(422), "invalid");
     let large = format!("{{\"name\":\"{}\"}}", "x".repeat(300 * 1024));

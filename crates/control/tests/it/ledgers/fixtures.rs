@@ -33,6 +33,7 @@ pub struct Stock {
     pub sync: String,
     pub operation: String,
     counter: std::cell::Cell<u32>,
+    silent: std::cell::RefCell<Vec<std::net::TcpListener>>,
 }
 
 impl Stock {
@@ -48,7 +49,15 @@ impl Stock {
         let resource = id(&disks["items"][0]);
         let syncs = tenant.owner.get("/api/cloud/syncs").await.expect(200);
         let sync = id(&syncs["items"][0]);
-        Self { account, provider, resource, sync, operation, counter: std::cell::Cell::new(0) }
+        Self {
+            account,
+            provider,
+            resource,
+            sync,
+            operation,
+            counter: std::cell::Cell::new(0),
+            silent: std::cell::RefCell::default(),
+        }
     }
 
     fn unique(&self, what: &str) -> String {
@@ -71,9 +80,8 @@ impl Stock {
             }
             "organizations.update" => plain(Some(json!({ "name": self.unique("renamed") }))),
             "members.create" => plain(Some(self.new_member())),
-            "members.get" => with(&self.member(owner).await.0, None),
             "members.update" => with(&self.member(owner).await.0, Some(json!({ "role": "engineer" }))),
-            "members.delete" => with(&self.member(owner).await.0, None),
+            "members.get" | "members.delete" => with(&self.member(owner).await.0, None),
             "sessions.revoke" => with(&session_of(caller).await, None),
             "api_keys.create" => plain(Some(self.new_key())),
             "api_keys.get" | "api_keys.delete" => {
@@ -129,8 +137,8 @@ impl Stock {
         body["verify"] = Value::from(false);
         let provider = id(&owner.post("/api/cloud/providers", body).await.expect(201));
         let started = owner.post_empty(&format!("/api/cloud/providers/{provider}/sync")).await.expect(202);
-        // The listener lives as long as the test, so that the cloud stays silent rather than gone.
-        std::mem::forget(silent);
+        // The listener lives as long as the stock, so that the cloud stays silent rather than gone.
+        self.silent.borrow_mut().push(silent);
         id(&started["operation"])
     }
 }

@@ -139,14 +139,6 @@ impl World {
         let app = run::application(self.app.config.clone(), &self.database.urls, self.app.clock.clone());
         app.await.expect("an application")
     }
-
-    /// Ends the server and waits until it has.
-    pub async fn end(mut self) {
-        self.stop.cancel();
-        if let Some(server) = self.server.take() {
-            server.await.expect("no panic").expect("an orderly end");
-        }
-    }
 }
 
 impl Drop for World {

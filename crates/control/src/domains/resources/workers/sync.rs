@@ -139,7 +139,7 @@ impl OperationKind for SyncOperation {
     }
 
     fn deadline(&self, _: &str) -> Duration {
-        Duration::from_secs(2 * 3600)
+        Duration::from_hours(2)
     }
 }
 
