@@ -1,12 +1,17 @@
 //! Credentials and settings as users write them: read strictly, each wrong place named by its JSON pointer.
 
+mod fields;
+
 use marquee_clouds::{Connection, CredentialError, ServerRules};
 use marquee_types::FieldError;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::partition::{Arn, Partition, is_region_name};
+use crate::{
+    config::fields::Fields,
+    partition::{Arn, Partition, is_region_name},
+};
 
 /// How to become someone at AWS.
 #[derive(Debug, Clone)]
@@ -267,7 +272,7 @@ fn source(fields: &mut Fields<'_>, rules: &ServerRules) -> Result<Option<AccessK
         }
         Some(Value::Object(object)) => {
             let pointer = fields.pointer("source");
-            let mut inner = Fields::new(&pointer, object, fields.errors);
+            let mut inner = Fields::new(&pointer, object, fields.errors());
             if inner.text("type").is_some_and(|kind| kind != "static") {
                 inner.wrong("type", "expected static");
             }
@@ -365,66 +370,6 @@ fn is_loopback(url: &Url) -> bool {
 
 fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
-}
-
-/// The members of an object: each taken once, what is left over refused.
-struct Fields<'e> {
-    at: String,
-    object: Map<String, Value>,
-    errors: &'e mut Vec<FieldError>,
-}
-
-impl<'e> Fields<'e> {
-    fn new(at: &str, object: Map<String, Value>, errors: &'e mut Vec<FieldError>) -> Self {
-        Self { at: at.to_owned(), object, errors }
-    }
-
-    fn pointer(&self, name: &str) -> String {
-        format!("{}/{name}", self.at)
-    }
-
-    fn wrong(&mut self, name: &str, detail: &str) {
-        let pointer = self.pointer(name);
-        self.errors.push(FieldError::new(pointer, detail));
-    }
-
-    fn take(&mut self, name: &str) -> Option<Value> {
-        self.object.remove(name)
-    }
-
-    /// A text that must be there.
-    fn text(&mut self, name: &str) -> Option<String> {
-        match self.take(name) {
-            Some(Value::String(text)) if !text.is_empty() => return Some(text),
-            Some(_) => self.wrong(name, "expected text"),
-            None => self.wrong(name, "missing"),
-        }
-        None
-    }
-
-    fn optional_text(&mut self, name: &str) -> Option<String> {
-        match self.object.get(name) {
-            None => None,
-            Some(Value::Null) => {
-                self.object.remove(name);
-                None
-            }
-            Some(_) => self.text(name),
-        }
-    }
-
-    /// Does not complain about what is left.
-    fn forget(&mut self) {
-        self.object.clear();
-    }
-
-    /// Refuses what was not asked for.
-    fn finish(self) {
-        for name in self.object.keys() {
-            let escaped = name.replace('~', "~0").replace('/', "~1");
-            self.errors.push(FieldError::new(format!("{}/{escaped}", self.at), "unknown field"));
-        }
-    }
 }
 
 #[cfg(test)]
