@@ -1,6 +1,6 @@
 //! How fast pages of instances are read: from the text of an answer to normalised resources, on one core.
 //!
-//! `cargo run --release -p marquee-cloud-aws --example parse`: ten pages of a thousand instances, 4.5 kB each, as
+//! `cargo run --release -p marquee-cloud-aws --example parse`: ten pages of a thousand instances, 6 kB each, as
 //! DescribeInstances sends them. Prints the best of five rounds.
 
 use std::{fmt::Write as _, time::Instant};
