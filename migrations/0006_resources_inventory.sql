@@ -16,7 +16,7 @@ CREATE DOMAIN resource_state AS text CHECK (VALUE IN (
     'pending', 'running', 'stopping', 'stopped', 'updating', 'available', 'in_use', 'deleting', 'deleted',
     'failed', 'unknown'));
 CREATE DOMAIN resource_relation AS text CHECK (VALUE IN (
-    'attached_to', 'member_of', 'protected_by', 'created_from', 'routes_to', 'replica_of'));
+    'attached_to', 'member_of', 'protected_by', 'created_from', 'routes_to', 'replica_of', 'manages'));
 CREATE DOMAIN sync_state AS text CHECK (VALUE IN (
     'running', 'succeeded', 'partially_succeeded', 'failed', 'cancelled'));
 
@@ -73,7 +73,9 @@ CREATE INDEX cloud_resources_size ON cloud_resources (organization_id, size, id)
 CREATE INDEX cloud_resources_zone ON cloud_resources (organization_id, zone, id) WHERE deleted_at IS NULL AND zone IS NOT NULL;
 CREATE INDEX cloud_resources_vcpus ON cloud_resources (organization_id, vcpus, id) WHERE deleted_at IS NULL AND vcpus IS NOT NULL;
 CREATE INDEX cloud_resources_memory ON cloud_resources (organization_id, memory_mib, id) WHERE deleted_at IS NULL AND memory_mib IS NOT NULL;
-CREATE INDEX cloud_resources_created ON cloud_resources (organization_id, (coalesce(created_at, '-infinity'::timestamptz)), id) WHERE deleted_at IS NULL;
+-- A CASE, not coalesce(): that one PostgreSQL does not hold to be leakproof, so it would reach no index.
+CREATE INDEX cloud_resources_created ON cloud_resources
+    (organization_id, (CASE WHEN created_at IS NULL THEN '-infinity'::timestamptz ELSE created_at END), id) WHERE deleted_at IS NULL;
 CREATE INDEX cloud_resources_changed ON cloud_resources (organization_id, valid_from, id);
 SELECT protect_tenant_table('cloud_resources');
 

@@ -2,3 +2,4 @@
 
 mod audit_logs;
 mod users;
+mod words;

@@ -49,7 +49,10 @@ const fn columns(tags: Column) -> [Column; 14] {
         Column::Plain("r.size"),
         Column::Plain("r.vcpus"),
         Column::Plain("r.memory_mib"),
-        Column::Twofold("coalesce(r.created_at, '-infinity'::timestamptz)", "r.created_at"),
+        Column::Twofold(
+            "CASE WHEN r.created_at IS NULL THEN '-infinity'::timestamptz ELSE r.created_at END",
+            "r.created_at",
+        ),
         Column::Plain("r.valid_from"),
         tags,
     ]

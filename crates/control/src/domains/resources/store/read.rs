@@ -49,7 +49,7 @@ const FROM_CURRENT: &str = ", s.complete_at AS fresh_at
         ON s.organization_id = r.organization_id AND s.provider_id = r.provider_id AND s.scope = r.scope
      WHERE r.deleted_at IS NULL";
 
-const CREATED: &str = "coalesce(r.created_at, '-infinity'::timestamptz)";
+const CREATED: &str = "CASE WHEN r.created_at IS NULL THEN '-infinity'::timestamptz ELSE r.created_at END";
 
 const GET: &str = "
     SELECT r.id, r.provider_id, r.kind, r.native_id, r.name, r.region, r.zone, r.state, r.native_state, r.size,

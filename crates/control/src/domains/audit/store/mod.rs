@@ -137,5 +137,4 @@ fn entry(row: &Row) -> AuditEntry {
 }
 
 #[cfg(test)]
-#[path = "store_tests.rs"]
 mod tests;
