@@ -18,7 +18,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 # The steps of `make test` share the machine's cores already, and the cheapest refusal should come first.
 .NOTPARALLEL:
-.PHONY: help run build test test-tools fmt fmt-check lint deny doctest nextest emulator bench coverage conform-aws clean
+.PHONY: help run build test test-tools fmt fmt-check lint deny doctest nextest openapi emulator bench coverage conform-aws clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -28,7 +28,7 @@ run: ## Install what is missing, build, and start Marquee with its own database 
 	@cargo build --release --locked --package marquee
 	@"$(TARGET)/release/marquee" demo --data-dir "$(DATA_DIR)" $(ARGS)
 
-build: ## Build the server and command line, optimised
+build: ## Build the server and command line, optimized
 	@scripts/setup run
 	cargo build --release --locked --package marquee
 
@@ -55,6 +55,9 @@ doctest: test-tools
 
 nextest: test-tools
 	.venv/bin/cargo-nextest nextest run --workspace --locked $(ARGS)
+
+openapi: test-tools ## Write openapi.json anew, after a change to the API
+	MARQUEE_TEST_UPDATE=1 .venv/bin/cargo-nextest nextest run --package marquee-control --locked the_committed_document_is_the_codes_own
 
 emulator: ## Run moto, an emulator of AWS, on port 5000, to try Marquee without an account
 	@scripts/setup test
