@@ -268,3 +268,23 @@ COMMENT ON COLUMN idempotency_keys.response IS 'The body of the answer, without 
 CREATE INDEX idempotency_keys_expired ON idempotency_keys (expires_at);
 
 SELECT protect_tenant_table('idempotency_keys');
+
+-- Marks a key as used, in the transaction that makes the change. If the request has lost the key in the meantime (it
+-- ran out of time and gave the key back), the change must not be made: a repetition may be making it.
+CREATE FUNCTION hold_idempotency_key(principal text, method text, path text, key text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    UPDATE public.idempotency_keys k SET state = 'committed'
+     WHERE k.organization_id = public.current_organization()
+       AND k.principal = hold_idempotency_key.principal AND k.method = hold_idempotency_key.method
+       AND k.path = hold_idempotency_key.path AND k.key = hold_idempotency_key.key;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the idempotency key was given back before the change was made'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'idempotency_key_held', TABLE = 'idempotency_keys';
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION hold_idempotency_key IS 'Marks a key as used; fails (constraint idempotency_key_held) if the request has it no more.';
+GRANT EXECUTE ON FUNCTION hold_idempotency_key TO marquee_app;

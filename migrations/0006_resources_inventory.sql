@@ -162,11 +162,13 @@ CREATE TABLE sync_scopes (
     attempted_at    timestamptz NOT NULL,
     resources       bigint      NOT NULL DEFAULT 0,
     error           jsonb,
+    missing_since   timestamptz,
     PRIMARY KEY (organization_id, provider_id, scope),
     FOREIGN KEY (organization_id, provider_id) REFERENCES cloud_providers (organization_id, id)
 );
 COMMENT ON TABLE sync_scopes IS 'How fresh each part of a provider''s inventory is: service and region succeed or fail alone.';
 COMMENT ON COLUMN sync_scopes.complete_at IS 'The start of the last listing that was proven complete: everything in the scope was true then or later.';
+COMMENT ON COLUMN sync_scopes.missing_since IS 'Since when discovery has lacked the scope although no setting leaves it out; a second time decides.';
 COMMENT ON COLUMN sync_scopes.error IS 'Why the last attempt was not complete; null if it was.';
 SELECT protect_tenant_table('sync_scopes');
 

@@ -102,6 +102,10 @@ struct ReplayArgs {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        say_error("the TLS provider was installed twice");
+        return ExitCode::FAILURE;
+    }
     let outcome = match Cli::parse().command {
         Command::Load(args) => run_load(args).await,
         Command::Suite(args) => {

@@ -168,6 +168,10 @@ impl Cloud for Aws {
                 Some(CloudRegion { id: region.get("regionName")?.to_owned(), name: None, enabled })
             })
             .collect();
+        if regions.is_empty() {
+            let message = "no regions in the answer";
+            return Err(CloudError::new(CLOUD, "ec2:DescribeRegions", ErrorKind::Protocol, message));
+        }
         regions.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(regions)
     }

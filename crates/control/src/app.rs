@@ -6,13 +6,14 @@ use marquee_db::Db;
 use marquee_jobs::Workers;
 use marquee_types::Clock;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     clouds::Clouds,
     config::Config,
     domains::{audit, identity},
-    http::limits::Limits,
+    http::{health::Readiness, limits::Limits},
     vault::Vault,
 };
 
@@ -42,6 +43,10 @@ pub struct Parts {
     pub metrics: PrometheusHandle,
     /// What runs beside the requests; a shutdown waits for it.
     pub tasks: TaskTracker,
+    /// What the database answered lately when asked how it is.
+    pub readiness: Readiness,
+    /// Who may write to the inventory at once, so that syncs leave connections to requests.
+    pub inventory_writers: Semaphore,
     /// The workers of this process, once they run.
     pub workers: OnceLock<Workers>,
 }
@@ -64,7 +69,10 @@ impl App {
         match marquee_db::migrate::pending(&self.db).await {
             Ok(pending) if pending.is_empty() => Ok(()),
             Ok(pending) => Err(format!("not applied: {}", pending.join(", "))),
-            Err(error) => Err(error.to_string()),
+            Err(error) => {
+                tracing::warn!(%error, "not ready: the migrations");
+                Err("unknown".to_owned())
+            }
         }
     }
 

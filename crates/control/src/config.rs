@@ -64,7 +64,7 @@ settings! {
     /// The external database, as the owner of the tables, for migrations
     #[arg(long, env = "MARQUEE_DATABASE_ADMIN_URL", value_name = "URL", hide_env_values = true)]
     database_admin_url: SecretString,
-    /// Connections to the database for requests and for workers [default: 12]
+    /// Connections to the database for what is done in one organization's name [default: 12]
     #[arg(long, env = "MARQUEE_DATABASE_CONNECTIONS", value_name = "N")]
     database_connections: NonZeroUsize,
     /// Where the PostgreSQL server's programs are, if not where they are usually found
@@ -124,7 +124,7 @@ settings! {
     /// How often a provider is synced that does not say so itself [default: 900]
     #[arg(long, env = "MARQUEE_SYNC_INTERVAL_SECONDS", value_name = "SECONDS")]
     sync_interval_seconds: NonZeroU32,
-    /// How many parts of inventories this process lists at once [default: 8]
+    /// How many parts of one inventory are listed at once [default: 8]
     #[arg(long, env = "MARQUEE_SYNC_PARALLEL", value_name = "N")]
     sync_parallel: NonZeroUsize,
     /// After how long a silent worker's jobs are taken over by others [default: 15]
@@ -198,6 +198,8 @@ pub struct Config {
     pub metrics_token: Option<SecretString>,
     /// Web origins that may call the API.
     pub cors_origins: Vec<String>,
+    /// Whether plain HTTP may listen on other addresses than loopback.
+    pub insecure_http: bool,
     /// The rate limits.
     pub rates: Rates,
     /// How often a provider is synced that does not say so itself.
@@ -216,7 +218,7 @@ impl Settings {
     pub fn from_file(path: &Path) -> Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+        toml::from_str(&text).map_err(|error| in_file(path, &text, &error))
     }
 }
 
@@ -274,6 +276,7 @@ impl Config {
             metrics_listen: settings.metrics_listen,
             metrics_token: settings.metrics_token,
             cors_origins: origins("--cors-origin", settings.cors_origins.unwrap_or_default())?,
+            insecure_http: settings.insecure_http.unwrap_or(false),
             rates: Rates {
                 read: settings.reads_per_minute.unwrap_or(per_minute(6_000)),
                 write: settings.writes_per_minute.unwrap_or(per_minute(600)),
@@ -335,6 +338,7 @@ impl Config {
             put("metrics_token", MASK.into());
         }
         put("cors_origins", self.cors_origins.clone().into());
+        put("insecure_http", self.insecure_http.into());
         put("reads_per_minute", i64::from(self.rates.read.get()).into());
         put("writes_per_minute", i64::from(self.rates.write.get()).into());
         put("cloud_calls_per_minute", i64::from(self.rates.cloud.get()).into());
@@ -359,6 +363,17 @@ pub fn unknown_variables(known: &[String]) -> Vec<String> {
         names.filter(|name| name.starts_with("MARQUEE_") && !is_known(name)).collect();
     unknown.sort();
     unknown
+}
+
+/// What is wrong and in which line, without the line itself: it may hold a secret.
+fn in_file(path: &Path, text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let start = error.span().map_or(0, |span| span.start);
+    let line = text.get(..start).map_or(1, |before| before.matches('\n').count() + 1);
+    // Only what names keys: a value of the wrong type would be quoted.
+    let reason = error.message();
+    let reason =
+        if reason.starts_with("unknown field") { reason } else { "not TOML, or a value of the wrong type" };
+    anyhow::anyhow!("in {}, line {line}: {reason}", path.display())
 }
 
 fn environment_key() -> Option<SecretString> {

@@ -182,7 +182,7 @@ impl Fault {
 
 /// Every problem code the API can answer with, and when; the table of `docs/errors.md`.
 pub const CODES: &[(&str, u16, &str)] = &[
-    ("malformed", 400, "The request cannot be read: broken JSON, a header or a cursor that is not one."),
+    ("malformed", 400, "The request cannot be read: broken JSON, or a header that is not one."),
     ("unauthenticated", 401, "No credential, or one that is unknown, expired or revoked."),
     ("forbidden", 403, "The caller is known but lacks the permission; the detail names it."),
     ("not_found", 404, "Nothing of that name that the caller may see, in another organization too."),
@@ -205,6 +205,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("invalid", 422, "A field or parameter is wrong; `errors` points to each."),
     ("provider_verification_failed", 422, "The cloud did not accept the credentials; nothing was stored."),
     ("credentials_required", 422, "What the credentials are bound to changes: enter them again."),
+    ("provider_not_allowed", 422, "This server's configuration no longer allows what the provider asks for."),
     ("horizon_exceeded", 422, "`as_of` lies before the history that is kept."),
     ("rate_limited", 429, "Too many requests of this class; see `Retry-After`."),
     ("internal", 500, "A defect of Marquee; the logs have it under the request id."),
@@ -228,11 +229,22 @@ pub fn cloud_problem(error: &CloudError) -> CloudProblem {
 
 impl From<DbError> for Fault {
     fn from(error: DbError) -> Self {
-        if error.is_unavailable() {
+        if let DbError::Unavailable { outcome_unknown, .. } = &error {
             tracing::warn!(%error, "the database is away");
+            let detail = if *outcome_unknown {
+                "The database went away while the change was being committed: whether it was made is not known. \
+                 Read before you repeat it, or repeat it under the same Idempotency-Key."
+            } else {
+                "The database cannot be reached just now. Ask again."
+            };
+            return Self::Unavailable { detail: detail.to_owned(), retry_after: Duration::from_secs(2) };
+        }
+        if error.is_retryable() || error.is_timeout() {
+            tracing::warn!(%error, "the database gave way to others");
             return Self::Unavailable {
-                detail: "The database cannot be reached just now. Nothing was changed; ask again.".to_owned(),
-                retry_after: Duration::from_secs(2),
+                detail: "Others are changing the same thing just now. Nothing was changed; ask again."
+                    .to_owned(),
+                retry_after: Duration::from_secs(1),
             };
         }
         Self::Internal(error.into())

@@ -10,7 +10,10 @@ use anyhow::{Context, Result, bail};
 use marquee_db::{DatabaseUrls, Db, PoolSizes, embedded, migrate, provision};
 use marquee_types::Clock;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Semaphore,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -19,7 +22,7 @@ use crate::{
     clouds::Clouds,
     config::{Config, Database, ENCRYPTION_KEY_VARIABLE, LogFormat, Storage},
     domains::{audit, identity},
-    http::{limits::Limits, listen},
+    http::{health::Readiness, limits::Limits, listen},
     vault::{KeySource, Vault},
     workers,
 };
@@ -164,6 +167,8 @@ pub async fn application(config: Config, urls: &DatabaseUrls, clock: Clock) -> R
         security_events: audit::SecurityEvents::default(),
         metrics: metrics(),
         tasks: TaskTracker::new(),
+        readiness: Readiness::default(),
+        inventory_writers: Semaphore::new((config.database_connections / 3).max(1)),
         workers: OnceLock::new(),
         db,
         clock,

@@ -35,9 +35,7 @@ const FIND: &str = "
       FROM idempotency_keys
      WHERE principal = $1 AND method = $2 AND path = $3 AND key = $4";
 
-const MARK_COMMITTED: &str = "
-    UPDATE idempotency_keys SET state = 'committed'
-     WHERE principal = $1 AND method = $2 AND path = $3 AND key = $4";
+const MARK_COMMITTED: &str = "SELECT hold_idempotency_key($1::text, $2::text, $3::text, $4::text)";
 
 const KEEP: &str = "
     UPDATE idempotency_keys SET state = 'done', status = $5, response = $6

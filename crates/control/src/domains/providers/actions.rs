@@ -102,8 +102,10 @@ pub async fn replace(call: &Call, id: ProviderId, wanted: ReplaceProvider) -> Re
     connector.check(&connection, &app.config.rules).map_err(|error| Fault::Invalid(error.0))?;
     let verified = if wanted.verify { Some(verify(app, &*connector, &connection).await?) } else { None };
     let now = app.clock.now();
+    // Credentials that are kept were checked against the version read above: no other may have come since.
+    let based_on = call.if_match.or((!entered).then_some(stored.version));
     let mut tx = call.tx().await?;
-    let version = store::update(&mut tx, id, call.if_match, &draft, verified.as_ref(), entered, now)
+    let version = store::update(&mut tx, id, based_on, &draft, verified.as_ref(), entered, now)
         .await
         .on_constraint("cloud_providers_name", || name_taken(&draft.name))?;
     if version.is_none() {
@@ -218,8 +220,14 @@ pub async fn open(app: &App, tx: &mut Tx<Org>, id: ProviderId) -> Result<Connect
     let cloud = app.clouds.cached(id, stored.version, || -> Result<Arc<dyn Cloud>, Fault> {
         let connector = connector(app, &stored.kind)?;
         let credentials = unseal(app, organization, id, &stored)?;
+        let kept = stored.credentials.map(|credentials| credentials.binding);
         let connection =
             Connection { credentials, settings: stored.settings, external_id: stored.external_id };
+        // The database may say otherwise than what the credentials were entered for: then they are not sent.
+        let bound_to = connector.binding(&connection).map_err(|error| Fault::Invalid(error.0))?;
+        if kept.as_ref() != Some(&bound_to) {
+            return Err(credentials_required());
+        }
         connector.connect(&connection, &app.config.rules).map_err(|error| Fault::Unprocessable {
             code: "provider_not_allowed",
             detail: format!("This server's configuration no longer allows this provider: {error}"),
@@ -293,10 +301,14 @@ fn kept_connection(
     if draft.kind == stored.kind && was == Some(&bound_to) {
         return Ok(connection);
     }
-    Err(Fault::Unprocessable {
+    Err(credentials_required())
+}
+
+fn credentials_required() -> Fault {
+    Fault::Unprocessable {
         code: "credentials_required",
         detail: "Kind, endpoint, account or role change: enter the credentials again.".to_owned(),
-    })
+    }
 }
 
 async fn gone_or_stale(tx: &mut Tx<Org>, id: ProviderId) -> Result<Fault, Fault> {

@@ -25,5 +25,5 @@ mod wire;
 pub use actions::open;
 pub use model::Connected;
 pub use routes::routes;
-pub use store::lock_connected;
+pub use store::{is_connected, lock_connected};
 pub use wire::Provider;

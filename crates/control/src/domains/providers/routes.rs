@@ -1,5 +1,7 @@
 //! The provider routes.
 
+use std::time::Duration;
+
 use marquee_types::{Permission, ProviderId};
 use serde_json::json;
 
@@ -42,6 +44,8 @@ pub fn routes() -> Vec<Endpoint> {
         )
         .summary("Disconnect a cloud account")
         .validates()
+        // Its resources leave the inventory in the same transaction, however many they are.
+        .time_limit(Duration::from_mins(5))
         .no_content(),
         Endpoint::post(
             "providers.test",

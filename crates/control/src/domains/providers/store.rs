@@ -41,7 +41,8 @@ const STORED: &str = "
      WHERE p.deleted_at IS NULL AND p.id = $1";
 
 const LOCK_CONNECTED: &str = "
-    SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE";
+    SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL FOR SHARE";
+const IS_CONNECTED: &str = "SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL";
 
 const INSERT: &str = "
     INSERT INTO cloud_providers (organization_id, id, name, kind, settings, external_id, account, principal,
@@ -83,14 +84,16 @@ const DELETE_REGIONS: &str = "DELETE FROM cloud_provider_regions WHERE provider_
 const INSERT_REGIONS: &str = "
     INSERT INTO cloud_provider_regions (organization_id, provider_id, region, name, enabled, discovered_at)
     SELECT current_organization(), $1, region, name, enabled, $5
-      FROM unnest($2::text[], $3::text[], $4::boolean[]) AS found (region, name, enabled)";
+      FROM unnest($2::text[], $3::text[], $4::boolean[]) AS found (region, name, enabled)
+    ON CONFLICT (organization_id, provider_id, region) DO NOTHING";
 
 const SERVICES: &str = "
     SELECT service, name, regions, discovered_at FROM cloud_provider_services WHERE provider_id = $1 ORDER BY service";
 const DELETE_SERVICES: &str = "DELETE FROM cloud_provider_services WHERE provider_id = $1";
 const INSERT_SERVICE: &str = "
     INSERT INTO cloud_provider_services (organization_id, provider_id, service, name, regions, discovered_at)
-    VALUES (current_organization(), $1, $2, $3, $4, $5)";
+    VALUES (current_organization(), $1, $2, $3, $4, $5)
+    ON CONFLICT (organization_id, provider_id, service) DO NOTHING";
 
 /// A page of the providers, in the order of their ids, each with its version. Consumes the transaction.
 pub async fn list(
@@ -120,6 +123,11 @@ pub async fn stored(tx: &mut Tx<Org>, id: ProviderId) -> Result<Option<Stored>, 
 /// Whether the provider is connected; it stays so until this transaction ends.
 pub async fn lock_connected(tx: &mut Tx<Org>, id: ProviderId) -> Result<bool, DbError> {
     Ok(tx.query_opt(LOCK_CONNECTED, &[&id.uuid()]).await?.is_some())
+}
+
+/// Whether the provider is connected just now.
+pub async fn is_connected(tx: &mut Tx<Org>, id: ProviderId) -> Result<bool, DbError> {
+    Ok(tx.query_opt(IS_CONNECTED, &[&id.uuid()]).await?.is_some())
 }
 
 /// Writes a new provider, its credentials and its schedule, in one wait. A taken name breaks the constraint

@@ -123,7 +123,9 @@ pub fn group_by(text: Option<&str>) -> Result<Vec<GroupField>, Fault> {
         "kind" => Ok(GroupField::Kind),
         "region" => Ok(GroupField::Region),
         "state" => Ok(GroupField::State),
-        tag if tag.len() > 5 && tag.starts_with("tags.") => Ok(GroupField::Tag(tag[5..].to_owned())),
+        tag if tag.len() > 5 && tag.starts_with("tags.") && !tag.contains('\0') => {
+            Ok(GroupField::Tag(tag[5..].to_owned()))
+        }
         _ => Err(Fault::invalid("?group_by", "expected any of: provider, kind, region, state, tags.KEY")),
     };
     let fields = text.split(',').map(field).collect::<Result<Vec<_>, _>>()?;

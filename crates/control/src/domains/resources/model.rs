@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// How far back `as_of` and histories reach: what the partitions keep for certain.
-pub const HORIZON: TimeDelta = TimeDelta::days(395);
+pub const HORIZON: TimeDelta = TimeDelta::days(392);
 
 /// The time of the first 48 bits of a provider's UUIDv7, given to its resources' ids too: ids of one provider lie
 /// together in the index.
@@ -56,7 +56,8 @@ pub struct Relationship {
 
 impl Prepared {
     /// Derives id and digest. Fails only if a value cannot be written as JSON.
-    pub fn new(provider: ProviderId, observed: Observed) -> Result<Self, serde_json::Error> {
+    pub fn new(provider: ProviderId, mut observed: Observed) -> Result<Self, serde_json::Error> {
+        tame(&mut observed);
         let id = resource_id(provider, observed.kind, &observed.native_id).uuid();
         let mut tags = serde_json::Map::new();
         for (key, value) in &observed.tags {
@@ -115,6 +116,34 @@ fn digest(
         part(Some(&relation.target_native));
     }
     hash.finalize()[..16].to_vec()
+}
+
+/// The longest text that is filtered by. A btree entry holds 2,700 bytes; no vendor comes near.
+const LONGEST: usize = 500;
+/// The longest native id; one that is longer is cut and so still tells things apart by its beginning.
+const LONGEST_NATIVE_ID: usize = 2_000;
+
+/// Whatever a cloud says, a row can hold it: no NUL, and no text too long for its index.
+fn tame(observed: &mut Observed) {
+    tame_text(&mut observed.native_id, LONGEST_NATIVE_ID);
+    for text in [&mut observed.name, &mut observed.region] {
+        tame_text(text, LONGEST);
+    }
+    for text in [&mut observed.zone, &mut observed.size, &mut observed.native_state].into_iter().flatten() {
+        tame_text(text, LONGEST);
+    }
+    for relation in &mut observed.relations {
+        tame_text(&mut relation.target, LONGEST_NATIVE_ID);
+    }
+}
+
+fn tame_text(text: &mut String, longest: usize) {
+    if text.contains('\0') {
+        *text = text.replace('\0', "\u{fffd}");
+    }
+    if text.len() > longest {
+        text.truncate(text.floor_char_boundary(longest));
+    }
 }
 
 /// PostgreSQL's text has no NUL; a vendor's answer may. It is shown as U+FFFD.

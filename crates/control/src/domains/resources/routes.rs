@@ -61,7 +61,7 @@ async fn sync(call: Call, _: NoBody) -> Result<Reply<SyncStarted>, Fault> {
 async fn scopes(call: Call, _: NoQuery) -> Result<Reply<ScopeList>, Fault> {
     let id = call.id::<ProviderId>("provider")?;
     let mut tx = call.tx().await?;
-    if !providers::lock_connected(&mut tx, id).await? {
+    if !providers::is_connected(&mut tx, id).await? {
         return Err(Fault::NotFound("provider"));
     }
     Ok(Reply::new(ScopeList { items: syncs::scopes(&mut tx, id).await? }))
@@ -102,8 +102,7 @@ async fn list(call: Call, query: ListResources) -> Result<Reply<Page<Resource>>,
 async fn summary(call: Call, query: Summarize) -> Result<Reply<Summary>, Fault> {
     let fields = actions::group_by(query.group_by.as_deref())?;
     let filter = parse(&filter::SCHEMA, query.filter.as_deref())?;
-    let mut groups = read::summary(call.tx().await?, &fields, filter.as_ref()).await?;
-    let total = groups.iter().map(|group| group.count).sum();
+    let (mut groups, total) = read::summary(call.tx().await?, &fields, filter.as_ref()).await?;
     if fields.is_empty() {
         groups.clear();
     }

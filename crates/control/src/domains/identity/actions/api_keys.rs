@@ -41,6 +41,10 @@ pub async fn create(call: &Call, request: CreateApiKey) -> Result<CreatedApiKey,
 
 /// Revokes a key: it stops at once here, and within seconds everywhere.
 pub async fn revoke(call: &Call, id: ApiKeyId) -> Result<(), Fault> {
+    // It has one version all its life, and no tag was ever given: whatever is named is not it.
+    if call.if_match.is_some() {
+        return Err(Fault::Stale);
+    }
     let mut tx = call.tx().await?;
     let ended = store::api_keys::delete(&mut tx, id).await?.ok_or(Fault::NotFound("API key"))?;
     audit::record(&mut tx, Entry::allowed("api_keys.delete").target("api_key", id));

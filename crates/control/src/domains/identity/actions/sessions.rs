@@ -14,6 +14,10 @@ use crate::{
 
 /// Ends a session: one's own, or with `members.manage` anybody's.
 pub async fn revoke(call: &Call, id: SessionId) -> Result<(), Fault> {
+    // It has one version all its life, and no tag was ever given: whatever is named is not it.
+    if call.if_match.is_some() {
+        return Err(Fault::Stale);
+    }
     let of = if call.actor.permissions.contains(Permission::MembersManage) {
         None
     } else {

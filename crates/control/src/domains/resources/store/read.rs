@@ -134,7 +134,8 @@ pub fn list_statement(query: &Query<'_>) -> Statement {
     statement
 }
 
-/// The inventory as it was: rows that have not changed since, and versions that were open then.
+/// The inventory as it was: rows that have not changed since, and versions that were open then. What is gone has
+/// its last version among the closed ones.
 fn as_of(statement: &mut Statement, at: DateTime<Utc>) {
     let columns = "id, provider_id, kind, native_id, name, region, zone, state, native_state, size, tags, \
                    attributes, created_at, valid_from, vcpus, memory_mib";
@@ -143,9 +144,7 @@ fn as_of(statement: &mut Statement, at: DateTime<Utc>) {
         .push(columns)
         .push(" FROM cloud_resources WHERE valid_from <= ")
         .bind(at, "timestamptz")
-        .push(" AND (deleted_at IS NULL OR deleted_at > ")
-        .bind(at, "timestamptz")
-        .push(") UNION ALL SELECT ")
+        .push(" AND deleted_at IS NULL UNION ALL SELECT ")
         .push(columns)
         .push(" FROM cloud_resource_versions WHERE valid_from <= ")
         .bind(at, "timestamptz")
@@ -251,13 +250,13 @@ impl GroupField {
     }
 }
 
-/// Counts by group, the largest first; at most 1,000 groups. Consumes the transaction.
+/// Counts by group, the largest first, at most 1,000 groups; and the count of all. Consumes the transaction.
 pub async fn summary(
     tx: Tx<Org>,
     fields: &[GroupField],
     filter: Option<&Filter>,
-) -> Result<Vec<Group>, DbError> {
-    let mut statement = Statement::new("SELECT count(*) AS count");
+) -> Result<(Vec<Group>, i64), DbError> {
+    let mut statement = Statement::new("SELECT count(*) AS count, (sum(count(*)) OVER ())::bigint AS total");
     for (index, field) in fields.iter().enumerate() {
         statement.push(", ").push(match field {
             GroupField::Provider => "r.provider_id::text",
@@ -286,18 +285,19 @@ pub async fn summary(
         statement.push(" AND ").filter(filter, filter::CURRENT);
     }
     if !fields.is_empty() {
-        let places = ["2", "2, 3", "2, 3, 4"][fields.len() - 1];
+        let places = ["3", "3, 4", "3, 4, 5"][fields.len() - 1];
         statement.push(" GROUP BY ").push(places).push(" ORDER BY 1 DESC, ").push(places).push(" LIMIT 1000");
     }
     let (sql, params) = statement.parts();
     let rows = tx.read_dynamic(sql, &params).await?;
-    Ok(rows.iter().map(|row| group(row, fields)).collect())
+    let total = rows.first().map_or(0, |row| row.get("total"));
+    Ok((rows.iter().map(|row| group(row, fields)).collect(), total))
 }
 
 fn group(row: &Row, fields: &[GroupField]) -> Group {
     let mut by = IndexMap::new();
     for (index, field) in fields.iter().enumerate() {
-        let mut value: Option<String> = row.get(index + 1);
+        let mut value: Option<String> = row.get(index + 2);
         if *field == GroupField::Provider {
             let id = value.as_deref().and_then(|text| Uuid::parse_str(text).ok());
             value = id.map(|id| ProviderId::from(id).to_string());

@@ -38,8 +38,18 @@ const SCOPES: &str = "
     SELECT service, region, complete_at, attempted_at, resources, error
       FROM sync_scopes WHERE provider_id = $1 ORDER BY service, region";
 
-const SCOPE_NAMES: &str = "SELECT scope FROM sync_scopes WHERE provider_id = $1";
-const FORGET_SCOPES: &str = "DELETE FROM sync_scopes WHERE provider_id = $1 AND NOT scope = ANY($2)";
+// Also what a sync wrote that was ended before it noted the scope.
+const KNOWN_SCOPES: &str = "
+    SELECT scope, region, missing_since FROM sync_scopes WHERE provider_id = $1
+    UNION ALL
+    SELECT DISTINCT scope, split_part(scope, '@', 2), NULL::timestamptz FROM cloud_resources r
+     WHERE provider_id = $1 AND deleted_at IS NULL
+       AND NOT EXISTS (SELECT FROM sync_scopes s WHERE s.provider_id = $1 AND s.scope = r.scope)";
+const MARK_SCOPES: &str = "
+    UPDATE sync_scopes SET missing_since = CASE WHEN scope = ANY($2) THEN coalesce(missing_since, $3) END
+     WHERE provider_id = $1 AND (missing_since IS NOT NULL OR scope = ANY($2))";
+const FORGET_SCOPES: &str =
+    "DELETE FROM sync_scopes WHERE provider_id = $1 AND ($2::text[] IS NULL OR scope = ANY($2))";
 
 const SCOPE_DONE: &str = "
     INSERT INTO sync_scopes (organization_id, provider_id, scope, service, region, complete_at, attempted_at, resources)
@@ -134,14 +144,45 @@ pub async fn scopes(tx: &mut Tx<Org>, provider: ProviderId) -> Result<Vec<ScopeF
         .collect())
 }
 
-/// The names of a provider's scopes so far.
-pub async fn scope_names(tx: &mut Tx<Org>, provider: ProviderId) -> Result<Vec<String>, DbError> {
-    Ok(tx.query(SCOPE_NAMES, &[&provider.uuid()]).await?.iter().map(|row| row.get("scope")).collect())
+/// A scope that the inventory knows of.
+#[derive(Debug)]
+pub struct KnownScope {
+    pub scope: String,
+    pub region: String,
+    /// Since when discovery has lacked it.
+    pub missing_since: Option<DateTime<Utc>>,
 }
 
-/// Forgets the scopes that are not among `kept`.
-pub async fn forget_scopes(tx: &mut Tx<Org>, provider: ProviderId, kept: &[String]) -> Result<(), DbError> {
-    tx.execute(FORGET_SCOPES, &[&provider.uuid(), &kept]).await.map(|_| ())
+/// A provider's scopes so far.
+pub async fn known_scopes(tx: &mut Tx<Org>, provider: ProviderId) -> Result<Vec<KnownScope>, DbError> {
+    let rows = tx.query(KNOWN_SCOPES, &[&provider.uuid()]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| KnownScope {
+            scope: row.get("scope"),
+            region: row.get("region"),
+            missing_since: row.get("missing_since"),
+        })
+        .collect())
+}
+
+/// Notes which scopes discovery lacked, and that it found all others.
+pub async fn mark_scopes(
+    tx: &mut Tx<Org>,
+    provider: ProviderId,
+    missing: &[String],
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    tx.execute(MARK_SCOPES, &[&provider.uuid(), &missing, &now]).await.map(|_| ())
+}
+
+/// Forgets these scopes, or all.
+pub async fn forget_scopes(
+    tx: &mut Tx<Org>,
+    provider: ProviderId,
+    scopes: Option<&[String]>,
+) -> Result<(), DbError> {
+    tx.execute(FORGET_SCOPES, &[&provider.uuid(), &scopes]).await.map(|_| ())
 }
 
 /// A scope was listed completely; the listing began at `began`.

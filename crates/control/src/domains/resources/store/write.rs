@@ -21,6 +21,8 @@ const CLOSE: &str = "
            vcpus, memory_mib, tags, attributes, raw, created_at, valid_from, greatest($2, valid_from), $3
       FROM cloud_resources
      WHERE id = ANY($1) AND deleted_at IS NULL
+     ORDER BY id
+       FOR UPDATE
     ON CONFLICT (organization_id, id, valid_to) DO NOTHING";
 
 const PUT: &str = "
@@ -39,7 +41,7 @@ const PUT: &str = "
            state = excluded.state, native_state = excluded.native_state, size = excluded.size,
            vcpus = excluded.vcpus, memory_mib = excluded.memory_mib, tags = excluded.tags,
            attributes = excluded.attributes, raw = excluded.raw, created_at = excluded.created_at,
-           digest = excluded.digest, valid_from = greatest(excluded.valid_from, cloud_resources.valid_from),
+           digest = excluded.digest, valid_from = greatest(excluded.valid_from, cloud_resources.valid_from, cloud_resources.deleted_at),
            missing_since = NULL, deleted_at = NULL";
 
 const DROP_TAGS: &str = "DELETE FROM cloud_resource_tags WHERE resource_id = ANY($1)";
@@ -119,6 +121,9 @@ pub async fn page(
 
 fn sort<'a>(page: &'a [Prepared], known: &HashMap<Uuid, (Vec<u8>, bool, bool)>) -> Sorted<'a> {
     let mut sorted = Sorted { written: Vec::new(), changed: Vec::new(), found_again: Vec::new(), created: 0 };
+    // In the order of ids, as all writers do, so that none waits for another in a circle.
+    let mut page: Vec<&Prepared> = page.iter().collect();
+    page.sort_by_key(|resource| resource.id);
     for resource in page {
         match known.get(&resource.id) {
             Some((digest, missing, false)) if *digest == resource.digest => {
@@ -323,5 +328,5 @@ pub async fn retire_provider(
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
     retire(tx, provider, None, now).await?;
-    super::syncs::forget_scopes(tx, provider, &[]).await
+    super::syncs::forget_scopes(tx, provider, None).await
 }

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use marquee_clouds::{CloudError, Inventory, Page, PageSink, Scope};
-use marquee_db::{DbError, OrgContext};
+use marquee_db::{Org, OrgContext, Tx};
 use marquee_jobs::{StepContext, StepError};
 use marquee_types::ProviderId;
-use tokio::task::JoinSet;
+use tokio::{sync::SemaphorePermit, task::JoinSet};
 use uuid::Uuid;
 
 use super::{
@@ -52,9 +52,9 @@ pub async fn run(
     listed.map_err(|error| stopped(&writer, &error))?;
     let mut counts = writer.counts;
     let missing = missing(app, ctx.context(), connected.id, &writer.scope, &writer.seen).await?;
-    second_look(ctx, inventory, scope, &mut writer, missing, &mut counts).await?;
+    second_look(inventory, scope, &mut writer, missing, &mut counts).await?;
     let mut tx = ctx.org().await?;
-    ctx.fence(&mut tx).await?;
+    hold(ctx, &mut tx, connected.id).await?;
     let place = (scope.service.as_str(), scope.region.as_str());
     syncs::scope_done(&mut tx, connected.id, &writer.scope, place, began, counts).await?;
     tx.commit().await?;
@@ -144,14 +144,26 @@ async fn write_page(
     let prepared: Result<Vec<_>, _> =
         page.resources.into_iter().map(|observed| Prepared::new(provider, observed)).collect();
     let prepared = prepared.map_err(|error| StepError::permanent("internal", error.to_string()))?;
+    let _turn = turn(app).await?;
     let mut tx = ctx.org().await?;
-    ctx.fence(&mut tx).await?;
-    if !providers::lock_connected(&mut tx, provider).await? {
-        return Err(StepError::permanent("provider_disconnected", "the provider was disconnected"));
-    }
+    hold(ctx, &mut tx, provider).await?;
     let counts = write::page(&mut tx, provider, scope, &prepared, app.clock.now()).await?;
     tx.commit().await?;
     Ok(counts)
+}
+
+/// Waits for a turn to write: syncs of many providers at once must not take every connection.
+async fn turn(app: &App) -> Result<SemaphorePermit<'_>, StepError> {
+    app.inventory_writers.acquire().await.map_err(|error| StepError::transient("internal", error.to_string()))
+}
+
+/// Holds the lease and the provider until the transaction ends.
+async fn hold(ctx: &StepContext, tx: &mut Tx<Org>, provider: ProviderId) -> Result<(), StepError> {
+    ctx.fence(tx).await?;
+    if providers::lock_connected(tx, provider).await? {
+        return Ok(());
+    }
+    Err(StepError::permanent("provider_disconnected", "the provider was disconnected"))
 }
 
 /// What the inventory has in the scope and the listing had not.
@@ -176,7 +188,6 @@ async fn missing(
 /// Decides on what is missing: gone if the cloud says so by id, or if this is the second complete listing
 /// without it; marked otherwise.
 async fn second_look(
-    ctx: &StepContext,
     inventory: &dyn Inventory,
     scope: &Scope,
     writer: &mut Writer<'_>,
@@ -216,26 +227,25 @@ async fn second_look(
     }
     counts.deleted += i64::try_from(gone.len()).unwrap_or(i64::MAX);
     counts.missing += i64::try_from(unsure.len()).unwrap_or(i64::MAX);
-    settle_missing(ctx, writer.app.clock.now(), &gone, &unsure).await?;
-    Ok(())
+    settle_missing(writer, writer.app.clock.now(), &gone, &unsure).await
 }
 
 async fn settle_missing(
-    ctx: &StepContext,
+    writer: &Writer<'_>,
     now: DateTime<Utc>,
     gone: &[Uuid],
     unsure: &[Uuid],
-) -> Result<(), DbError> {
-    for chunk in gone.chunks(CHUNK) {
-        let mut tx = ctx.org().await?;
-        ctx.fence(&mut tx).await?;
-        write::delete(&mut tx, chunk, now).await?;
-        tx.commit().await?;
-    }
-    for chunk in unsure.chunks(CHUNK) {
-        let mut tx = ctx.org().await?;
-        ctx.fence(&mut tx).await?;
-        write::mark_missing(&mut tx, chunk, now).await?;
+) -> Result<(), StepError> {
+    let gone = gone.chunks(CHUNK).map(|ids| (ids, true));
+    for (ids, certain) in gone.chain(unsure.chunks(CHUNK).map(|ids| (ids, false))) {
+        let _turn = turn(writer.app).await?;
+        let mut tx = writer.ctx.org().await?;
+        hold(writer.ctx, &mut tx, writer.provider).await?;
+        if certain {
+            write::delete(&mut tx, ids, now).await?;
+        } else {
+            write::mark_missing(&mut tx, ids, now).await?;
+        }
         tx.commit().await?;
     }
     Ok(())

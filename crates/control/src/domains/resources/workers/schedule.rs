@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use marquee_db::OrgContext;
+use marquee_db::{DbError, OrgContext};
 use marquee_jobs::{ReconcileContext, Reconciler, StepError, Summary};
 use serde_json::json;
 
@@ -16,6 +16,8 @@ use crate::{app::App, domains::providers, fault::Fault};
 
 /// The reconciler's name, for nudges.
 pub const SCHEDULER: &str = "sync_schedule";
+/// When a provider whose sync could not be started is looked at again.
+const PUT_OFF: TimeDelta = TimeDelta::minutes(1);
 
 /// Looks which providers are due, and asks for their syncs.
 #[derive(Debug)]
@@ -29,15 +31,14 @@ impl Scheduler {
         Self { app }
     }
 
+    async fn put_off(&self, due: Due) -> Result<(), DbError> {
+        let mut tx = self.app.db.org(&context(due)).await?;
+        syncs::schedule(&mut tx, due.provider, self.app.clock.now() + PUT_OFF).await?;
+        tx.commit().await
+    }
+
     async fn start(&self, due: Due) -> Result<(), Fault> {
-        let context = OrgContext {
-            organization: due.organization,
-            actor: format!("worker:{SCHEDULER}"),
-            credential: None,
-            request_id: marquee_types::RequestId::new().to_string(),
-            address: None,
-        };
-        let mut tx = self.app.db.org(&context).await?;
+        let mut tx = self.app.db.org(&context(due)).await?;
         if !providers::lock_connected(&mut tx, due.provider).await? {
             return Ok(());
         }
@@ -66,12 +67,26 @@ impl Reconciler for Scheduler {
                 return Ok(json!({ "started": started }));
             }
             for provider in due {
-                self.start(provider)
-                    .await
-                    .map_err(|fault| StepError::transient(fault.code().0, fault.problem("").detail))?;
-                started += 1;
+                match self.start(provider).await {
+                    Ok(()) => started += 1,
+                    // One provider's trouble is not the others': it is looked at again a little later.
+                    Err(fault) => {
+                        tracing::warn!(provider = %provider.provider, ?fault, "a sync could not be started");
+                        self.put_off(provider).await?;
+                    }
+                }
             }
         }
+    }
+}
+
+fn context(due: Due) -> OrgContext {
+    OrgContext {
+        organization: due.organization,
+        actor: format!("worker:{SCHEDULER}"),
+        credential: None,
+        request_id: marquee_types::RequestId::new().to_string(),
+        address: None,
     }
 }
 

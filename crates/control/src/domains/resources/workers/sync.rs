@@ -46,10 +46,13 @@ impl SyncOperation {
             .inventory()
             .ok_or_else(|| StepError::permanent("unsupported", "this cloud has no inventory"))?;
         let scopes = inventory.scopes(&connected.regions).await.map_err(|error| cloud_error(&error))?;
+        if scopes.is_empty() {
+            return Err(StepError::permanent("protocol", "the cloud named no region to list"));
+        }
         let names: Vec<String> = scopes.iter().map(scope_name).collect();
         let mut tx = ctx.org().await?;
         ctx.fence(&mut tx).await?;
-        retire_left_out(&self.app, &mut tx, provider, &names).await?;
+        retire_left_out(&self.app, &mut tx, &connected, &names).await?;
         tx.commit().await?;
         let then = scopes.into_iter().zip(&names).map(|(scope, name)| {
             let input = serde_json::to_value(ScopeInput::from(scope))
@@ -143,18 +146,33 @@ impl OperationKind for SyncOperation {
     }
 }
 
-/// Scopes that are no longer asked for (a region was taken off the settings) leave the inventory.
+/// Scopes that the settings no longer ask for (a region was taken off) leave the inventory at once. What discovery
+/// merely did not name is left alone the first time: a cloud's list of regions may be short for once.
 async fn retire_left_out(
     app: &App,
     tx: &mut Tx<Org>,
-    provider: ProviderId,
+    connected: &Connected,
     names: &[String],
 ) -> Result<(), DbError> {
-    let before = syncs::scope_names(tx, provider).await?;
-    for scope in before.iter().filter(|scope| !names.contains(scope)) {
-        write::retire(tx, provider, Some(scope), app.clock.now()).await?;
+    let left_out = |region: &String| {
+        !connected.regions.is_empty() && region != "global" && !connected.regions.contains(region)
+    };
+    let (mut retired, mut missing) = (Vec::new(), Vec::new());
+    for known in syncs::known_scopes(tx, connected.id).await? {
+        if names.contains(&known.scope) {
+            continue;
+        }
+        if left_out(&known.region) || known.missing_since.is_some() {
+            retired.push(known.scope);
+        } else {
+            missing.push(known.scope);
+        }
     }
-    syncs::forget_scopes(tx, provider, names).await
+    for scope in &retired {
+        write::retire(tx, connected.id, Some(scope), app.clock.now()).await?;
+    }
+    syncs::forget_scopes(tx, connected.id, Some(&retired)).await?;
+    syncs::mark_scopes(tx, connected.id, &missing, app.clock.now()).await
 }
 
 async fn open(app: &App, ctx: &StepContext, provider: ProviderId) -> Result<Connected, StepError> {
