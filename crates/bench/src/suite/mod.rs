@@ -58,15 +58,15 @@ pub async fn run(plan: &Plan) -> Result<()> {
 /// First, second and large sync, each against an account that answers at once.
 async fn inventory(plan: &Plan, database: &embedded::Embedded) -> Result<()> {
     for instances in &plan.inventories {
-        let server = Server::start(&plan.marquee, database.urls(), &[]).await?;
+        let server = Server::start(&plan.marquee, database.urls(), &["--log-level", "warn"]).await?;
         let owner = server.organization(&format!("inventory-{instances}")).await?;
         let replay = Replay::start(*instances)?;
         let provider = owner.post("/api/cloud/providers", &replay.provider()).await?;
         let id = provider["id"].as_str().context("a provider without an id")?;
         for round in ["first", "second"] {
-            let before = stock::rows_written(&database.urls().admin).await?;
+            let before = stock::now(&database.urls().admin).await?;
             let seconds = owner.sync(id).await?;
-            let written = stock::rows_written(&database.urls().admin).await? - before;
+            let written = stock::rows_written(&database.urls().admin, before).await?;
             let cost = server.cost();
             let peak = cost.resident_peak.unwrap_or_default() / 1_000_000;
             say(&format!(

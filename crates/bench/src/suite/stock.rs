@@ -39,9 +39,8 @@ const TAGS: &str = "
     INSERT INTO cloud_resource_tags (organization_id, key, value, resource_id)
     SELECT r.organization_id, t.key, t.value, r.id FROM cloud_resources r, jsonb_each_text(r.tags) AS t
      WHERE r.scope = 'ec2/instances@eu-west-1' AND r.digest = '\\x00'";
-const ROWS_WRITTEN: &str = "
-    SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_user_tables
-     WHERE relname = 'cloud_resources'";
+const NOW: &str = "SELECT pg_current_xact_id()::text::bigint";
+const ROWS_WRITTEN: &str = "SELECT count(*) FROM cloud_resources WHERE xmin::text::bigint >= $1";
 
 /// Fills every organization but those of the inventories; how long that took.
 pub async fn fill(admin: &SecretString, each: u32) -> Result<f64> {
@@ -57,12 +56,14 @@ pub async fn fill(admin: &SecretString, each: u32) -> Result<f64> {
     Ok(began.elapsed().as_secs_f64())
 }
 
-/// Rows of the inventory inserted, updated or deleted so far, as PostgreSQL counts them.
-pub async fn rows_written(admin: &SecretString) -> Result<i64> {
-    let client = connect(admin).await?;
-    // Sessions report their counts when they are idle, at most once a second.
-    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
-    Ok(client.query_one(ROWS_WRITTEN, &[]).await?.get(0))
+/// The present transaction, to count from.
+pub async fn now(admin: &SecretString) -> Result<i64> {
+    Ok(connect(admin).await?.query_one(NOW, &[]).await?.get(0))
+}
+
+/// Rows of the inventory that were inserted or updated since.
+pub async fn rows_written(admin: &SecretString, since: i64) -> Result<i64> {
+    Ok(connect(admin).await?.query_one(ROWS_WRITTEN, &[&since]).await?.get(0))
 }
 
 async fn connect(admin: &SecretString) -> Result<Client> {

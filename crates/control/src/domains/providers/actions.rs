@@ -52,7 +52,9 @@ pub async fn create(call: &Call, wanted: CreateProvider) -> Result<(Provider, i6
     } else {
         audit::record(&mut tx, audit::Entry::allowed("providers.create").target("provider", id));
         tx.commit().await?;
-        app.nudge(resources::SCHEDULER);
+        if verified.is_some() {
+            app.nudge(resources::SCHEDULER);
+        }
     }
     Ok((created(id, draft, external_id, credentials, verified, now), 1))
 }
@@ -66,6 +68,7 @@ fn created(
     verified: Option<Verified>,
     now: DateTime<Utc>,
 ) -> Provider {
+    let next_sync_at = Some(draft.first_sync(verified.is_some(), now));
     Provider {
         id,
         name: draft.name,
@@ -77,7 +80,7 @@ fn created(
         account: verified.as_ref().map(|v| v.identity.account.clone()),
         principal: verified.map(|v| v.identity.principal),
         sync_interval_seconds: draft.sync_interval_seconds,
-        next_sync_at: Some(now),
+        next_sync_at,
         last_sync: None,
         created_at: now,
         updated_at: now,

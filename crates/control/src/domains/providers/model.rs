@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use marquee_clouds::{Cloud, Connection, Identity};
 use marquee_types::{FieldError, OrganizationId, ProviderId};
 use secrecy::SecretString;
@@ -100,6 +100,12 @@ impl Draft {
         }
         let sync_interval_seconds = i32::try_from(interval).unwrap_or(i32::MAX);
         Ok(Self { name, kind, settings, sync_interval_seconds })
+    }
+
+    /// When it is first synced by itself: at once, or after its interval if nobody knows yet whether its
+    /// credentials are any good.
+    pub fn first_sync(&self, verified: bool, now: DateTime<Utc>) -> DateTime<Utc> {
+        if verified { now } else { now + TimeDelta::seconds(self.sync_interval_seconds.into()) }
     }
 }
 

@@ -141,6 +141,7 @@ pub async fn insert(
     verified: Option<&Verified>,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
+    let next_sync = draft.first_sync(verified.is_some(), now);
     let id = id.uuid();
     let account = verified.map(|v| v.identity.account.as_str());
     let principal = verified.map(|v| v.identity.principal.as_str());
@@ -176,7 +177,7 @@ pub async fn insert(
             &now,
         ],
     );
-    batch.add(INSERT_SCHEDULE, &[&id, &now]);
+    batch.add(INSERT_SCHEDULE, &[&id, &next_sync]);
     batch.run().await.map(|_| ())
 }
 
