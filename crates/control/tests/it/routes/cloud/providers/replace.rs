@@ -48,6 +48,25 @@ async fn a_database_that_was_tampered_with_gives_no_credentials_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn settings_that_were_changed_in_the_database_aim_the_credentials_nowhere() {
+    let world = World::start().await;
+    let owner = world.tenant("orangery").await.owner;
+    let body = Account::take().provider("production", &["eu-west-1"]);
+    let provider = id(&owner.post("/api/cloud/providers", body).await.expect(201));
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let endpoint = format!("http://{}", elsewhere.local_addr().unwrap());
+    let superuser = world.database.superuser().await;
+    let aim =
+        "UPDATE cloud_providers SET settings = jsonb_set(settings, '{endpoint_url}', to_jsonb($1::text)),
+                                          version = version + 1";
+    superuser.execute(aim, &[&endpoint]).await.unwrap();
+    let answer = owner.post_empty(&format!("/api/cloud/providers/{provider}/test-connection")).await;
+    assert_eq!(answer.problem(422), "credentials_required");
+    assert!(elsewhere.accept().is_err(), "somebody called the other endpoint");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_based_on_an_old_version_is_refused() {
     let world = World::start().await;
     let owner = world.tenant("orangery").await.owner;
