@@ -142,13 +142,13 @@ COMMENT ON FUNCTION write_audit_entry(uuid, uuid, text, text, text, text, text, 
 
 CREATE FUNCTION record_call(entry_id uuid, action text, target_kind text, target_id text, outcome text, reason text, before jsonb, after jsonb)
 RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, public, pg_temp
-BEGIN ATOMIC
-    SELECT public.write_audit_entry(
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    PERFORM public.write_audit_entry(
         public.current_organization(), entry_id, 'call', public.current_actor(), public.current_credential(),
         action, target_kind, target_id, outcome, reason, before, after,
         public.current_request_id(), public.current_address());
-END;
+END $$;
 COMMENT ON FUNCTION record_call(uuid, text, text, text, text, text, jsonb, jsonb) IS 'Adds an entry about what was asked of Marquee, by the actor of this transaction.';
 GRANT EXECUTE ON FUNCTION audit_commitment(bytea, text, text), uuid_v7(),
     write_audit_entry(uuid, uuid, text, text, text, text, text, text, text, text, jsonb, jsonb, text, inet),
@@ -157,14 +157,23 @@ GRANT EXECUTE ON FUNCTION audit_commitment(bytea, text, text), uuid_v7(),
 ---------------------------------------------------------------------------------------------------------------
 -- Row changes of configuration tables
 
--- A row as it may be shown: without the ignored columns, and with the masked ones named but not told.
-CREATE FUNCTION audit_image(image jsonb, masked text[], ignored text[]) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp
-BEGIN ATOMIC
-    SELECT coalesce(jsonb_object_agg(e.key, CASE WHEN e.key = ANY (masked) AND e.value <> 'null' THEN '"(masked)"' ELSE e.value END), '{}')
-    FROM jsonb_each(image - ignored) e;
-END;
-COMMENT ON FUNCTION audit_image(jsonb, text[], text[]) IS 'A row for the audit log: ignored columns left out, masked ones hidden; null for no row.';
+-- Written without SQL functions, here and in the trigger: PostgreSQL plans the body of such a one anew in every
+-- statement, and keeps the plans of this language.
+
+-- A row as it may be shown: the masked columns are named but not told.
+CREATE FUNCTION audit_image(image jsonb, masked text[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    field text;
+BEGIN
+    FOREACH field IN ARRAY masked LOOP
+        IF image ->> field IS NOT NULL THEN
+            image := jsonb_set(image, ARRAY[field], '"(masked)"');
+        END IF;
+    END LOOP;
+    RETURN image;
+END $$;
+COMMENT ON FUNCTION audit_image(jsonb, text[]) IS 'A row for the audit log: masked columns hidden; null for no row.';
 
 -- The part of one image that another does not have: the changed fields.
 CREATE FUNCTION audit_difference(image jsonb, other jsonb) RETURNS jsonb
@@ -214,7 +223,7 @@ BEGIN
             CASE WHEN application THEN public.current_actor() ELSE 'database:' || session_user END,
             CASE WHEN application THEN public.current_credential() END,
             'rows.' || lower(TG_OP), noun, id_prefix || '_' || replace(image ->> id_column, '-', ''), 'allowed', NULL,
-            public.audit_image(before, masked, '{}'), public.audit_image(after, masked, '{}'),
+            public.audit_image(before, masked), public.audit_image(after, masked),
             CASE WHEN application THEN public.current_request_id() END,
             -- The address of a request stands in the entry of its call.
             CASE WHEN NOT application THEN inet_client_addr() END);

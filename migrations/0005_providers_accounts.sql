@@ -3,6 +3,14 @@
 --
 -- A provider is disconnected softly: its row stays, so that history keeps its name. Its credentials do not: they
 -- are deleted with the disconnection.
+--
+-- Everything that a list of providers shows stands in the one row, so that a page is one walk along the primary
+-- key: what may be shown of the credentials, and how the last sync ended. The columns of the sync are no part of
+-- the configuration: they change neither the version nor the audit log.
+
+-- How a sync stands: of the runs, and of each provider's last one.
+CREATE DOMAIN sync_state AS text CHECK (VALUE IN (
+    'running', 'succeeded', 'partially_succeeded', 'failed', 'cancelled'));
 
 CREATE TABLE cloud_providers (
     organization_id       uuid        NOT NULL,
@@ -15,11 +23,18 @@ CREATE TABLE cloud_providers (
     principal             text                 CHECK (length(principal) BETWEEN 1 AND 2000),
     verified_at           timestamptz,
     sync_interval_seconds integer     NOT NULL CHECK (sync_interval_seconds BETWEEN 60 AND 604800),
+    credentials           jsonb,
     version               bigint      NOT NULL DEFAULT 1,
     created_at            timestamptz NOT NULL,
     updated_at            timestamptz NOT NULL,
     deleted_at            timestamptz,
+    next_sync_at          timestamptz,
+    last_sync_id          uuid,
+    last_sync_state       sync_state,
+    last_sync_finished_at timestamptz,
     PRIMARY KEY (organization_id, id),
+    CHECK ((deleted_at IS NULL) = (next_sync_at IS NOT NULL)),
+    CHECK (deleted_at IS NULL OR credentials IS NULL),
     FOREIGN KEY (organization_id) REFERENCES organizations (organization_id)
 );
 COMMENT ON TABLE cloud_providers IS 'One connected cloud account: an AWS account, an Azure subscription, a Google Cloud project.';
@@ -28,10 +43,15 @@ COMMENT ON COLUMN cloud_providers.settings IS 'The adapter''s settings, checked 
 COMMENT ON COLUMN cloud_providers.external_id IS 'Made by Marquee for this provider alone, for clouds that ask for one when a role is assumed; nobody can choose it.';
 COMMENT ON COLUMN cloud_providers.account IS 'The account the credentials were last found to belong to.';
 COMMENT ON COLUMN cloud_providers.verified_at IS 'When the cloud last accepted the credentials.';
+COMMENT ON COLUMN cloud_providers.credentials IS 'What may be shown of the credentials: their type and public parts. Null once disconnected.';
 COMMENT ON COLUMN cloud_providers.version IS 'One more with every change; the ETag.';
 COMMENT ON COLUMN cloud_providers.deleted_at IS 'When it was disconnected; its row stays for the history.';
+COMMENT ON COLUMN cloud_providers.next_sync_at IS 'The interval after the last start, jittered; null once disconnected.';
+COMMENT ON COLUMN cloud_providers.last_sync_id IS 'The last sync that ended, and in the next two columns how and when.';
 
 CREATE UNIQUE INDEX cloud_providers_name ON cloud_providers (organization_id, lower(name)) WHERE deleted_at IS NULL;
+-- For the scheduler, over all organizations.
+CREATE INDEX cloud_providers_due ON cloud_providers (next_sync_at) WHERE next_sync_at IS NOT NULL;
 SELECT protect_tenant_table('cloud_providers');
 
 CREATE TABLE cloud_provider_credentials (
@@ -43,7 +63,6 @@ CREATE TABLE cloud_provider_credentials (
     ciphertext      bytea       NOT NULL,
     binding_version smallint    NOT NULL,
     binding         jsonb       NOT NULL,
-    description     jsonb       NOT NULL,
     updated_at      timestamptz NOT NULL,
     PRIMARY KEY (organization_id, provider_id),
     FOREIGN KEY (organization_id, provider_id) REFERENCES cloud_providers (organization_id, id) ON DELETE CASCADE
@@ -53,7 +72,6 @@ COMMENT ON COLUMN cloud_provider_credentials.key_id IS 'Which key-encryption key
 COMMENT ON COLUMN cloud_provider_credentials.wrapped_key IS 'The data key under the key-encryption key, with its nonce.';
 COMMENT ON COLUMN cloud_provider_credentials.binding_version IS 'How the associated data is laid out; it names organization, provider and binding.';
 COMMENT ON COLUMN cloud_provider_credentials.binding IS 'What the credentials may be used for (kind, endpoint, account, role): part of the associated data, so that they cannot be aimed elsewhere.';
-COMMENT ON COLUMN cloud_provider_credentials.description IS 'What may be shown of them: type and public parts.';
 SELECT protect_tenant_table('cloud_provider_credentials');
 
 CREATE TABLE cloud_provider_regions (
@@ -84,6 +102,7 @@ COMMENT ON TABLE cloud_provider_services IS 'The services a provider was last fo
 COMMENT ON COLUMN cloud_provider_services.regions IS 'Empty for a service without regions.';
 SELECT protect_tenant_table('cloud_provider_services');
 
-SELECT attach_change_audit('cloud_providers', 'provider', 'id', 'prv', ignored => '{version}');
+SELECT attach_change_audit('cloud_providers', 'provider', 'id', 'prv',
+                           ignored => '{version,next_sync_at,last_sync_id,last_sync_state,last_sync_finished_at}');
 SELECT attach_change_audit('cloud_provider_credentials', 'provider', 'provider_id', 'prv',
                            masked => '{wrapped_key,nonce,ciphertext}', ignored => '{key_id,binding_version}');

@@ -17,8 +17,6 @@ CREATE DOMAIN resource_state AS text CHECK (VALUE IN (
     'failed', 'unknown'));
 CREATE DOMAIN resource_relation AS text CHECK (VALUE IN (
     'attached_to', 'member_of', 'protected_by', 'created_from', 'routes_to', 'replica_of', 'manages'));
-CREATE DOMAIN sync_state AS text CHECK (VALUE IN (
-    'running', 'succeeded', 'partially_succeeded', 'failed', 'cancelled'));
 
 CREATE TABLE cloud_resources (
     organization_id uuid           NOT NULL,
@@ -171,18 +169,3 @@ COMMENT ON COLUMN sync_scopes.complete_at IS 'The start of the last listing that
 COMMENT ON COLUMN sync_scopes.missing_since IS 'Since when discovery has lacked the scope although no setting leaves it out; a second time decides.';
 COMMENT ON COLUMN sync_scopes.error IS 'Why the last attempt was not complete; null if it was.';
 SELECT protect_tenant_table('sync_scopes');
-
-CREATE TABLE sync_schedules (
-    organization_id uuid        NOT NULL,
-    provider_id     uuid        NOT NULL,
-    next_sync_at    timestamptz NOT NULL,
-    last_sync_id    uuid,
-    last_state      sync_state,
-    last_finished_at timestamptz,
-    PRIMARY KEY (organization_id, provider_id),
-    FOREIGN KEY (organization_id, provider_id) REFERENCES cloud_providers (organization_id, id) ON DELETE CASCADE
-);
-COMMENT ON TABLE sync_schedules IS 'When each provider is synced next, and how the last sync ended. Apart from cloud_providers, so that a sync is no change of configuration.';
-COMMENT ON COLUMN sync_schedules.next_sync_at IS 'The provider''s interval after the last start, jittered; ''infinity'' once disconnected.';
-CREATE INDEX sync_schedules_due ON sync_schedules (next_sync_at);
-SELECT protect_tenant_table('sync_schedules');

@@ -11,7 +11,8 @@ use std::{
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = from_cargo("CARGO_MANIFEST_DIR")?.join("../../migrations").canonicalize()?;
-    println!("cargo:rerun-if-changed={}", folder.display());
+    // Relative to this package, not absolute: another checkout that shares the target folder has its own.
+    println!("cargo:rerun-if-changed=../../migrations");
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();

@@ -39,11 +39,15 @@ impl<'a> Sql<'a> {
         self.text
     }
 
-    /// Where a text of the program lies. Such a text never moves nor dies, and hashing two words beats hashing
-    /// a page of SQL.
+    /// Where a text of the program lies.
     fn address(self) -> Option<(usize, usize)> {
-        self.fixed.then_some((self.text.as_ptr() as usize, self.text.len()))
+        self.fixed.then_some(address(self.text))
     }
+}
+
+/// Where a text lies. A text of the program never moves nor dies, and hashing two words beats hashing a page of SQL.
+pub(crate) fn address(text: &str) -> (usize, usize) {
+    (text.as_ptr() as usize, text.len())
 }
 
 /// A connection and what is prepared on it.
@@ -144,7 +148,7 @@ impl Login {
 }
 
 /// Makes and checks the connections of one pool.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Connector {
     pub target: Target,
     pub login: Login,

@@ -13,6 +13,7 @@ use crate::{
     connection::{Connector, Login},
     context::{Opening, OrgContext},
     error::DbError,
+    lanes::Lanes,
     notices::Notices,
     scope::{Anonymous, Org, System},
     tx::Tx,
@@ -36,6 +37,8 @@ pub struct PoolSizes {
     pub app: usize,
     /// For cross-tenant work.
     pub system: usize,
+    /// Connections that short reads share ([`Tx::look_up`]), in addition.
+    pub lanes: usize,
     /// After this a caller is told that the database is unavailable.
     pub wait: Duration,
 }
@@ -44,17 +47,19 @@ impl Default for PoolSizes {
     /// Enough for two cores several times over: more connections than the server has cores to run them only
     /// queue inside PostgreSQL, where waiting costs more than here.
     fn default() -> Self {
-        Self { app: 16, system: 6, wait: Duration::from_secs(5) }
+        Self { app: 16, system: 6, lanes: 2, wait: Duration::from_secs(5) }
     }
 }
 
 pub(crate) type Lent = Object<Connector>;
 
 /// One pool and what a transaction needs to give its connection back.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Lender {
     pool: Pool<Connector>,
     wait: Duration,
+    /// Only the application's login has them.
+    pub lanes: Option<Lanes>,
     pub tasks: TaskTracker,
     pub runtime: Handle,
 }
@@ -64,10 +69,12 @@ impl Lender {
         target: Target,
         login: Login,
         size: usize,
+        lanes: Option<usize>,
         wait: Duration,
         tasks: &TaskTracker,
-    ) -> Result<Self, DbError> {
+    ) -> Result<Arc<Self>, DbError> {
         let connector = Connector { target, login, tasks: tasks.clone() };
+        let lanes = lanes.map(|count| Lanes::new(connector.clone(), count));
         let pool = Pool::builder(connector)
             .max_size(size.max(1))
             .wait_timeout(Some(wait))
@@ -77,7 +84,7 @@ impl Lender {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| DbError::misuse(error.to_string()))?;
-        Ok(Self { pool, wait, tasks: tasks.clone(), runtime: Handle::current() })
+        Ok(Arc::new(Self { pool, wait, lanes, tasks: tasks.clone(), runtime: Handle::current() }))
     }
 
     pub async fn lend(&self) -> Result<Lent, DbError> {
@@ -108,8 +115,8 @@ pub struct Db(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    app: Lender,
-    system: Lender,
+    app: Arc<Lender>,
+    system: Arc<Lender>,
     around: Around,
     tasks: TaskTracker,
 }
@@ -133,8 +140,8 @@ impl Db {
                 app_target.user()
             )));
         }
-        let app = Lender::new(app_target.clone(), Login::App, sizes.app, sizes.wait, &tasks)?;
-        let system = Lender::new(system_target, Login::System, sizes.system, sizes.wait, &tasks)?;
+        let app = Lender::new(app_target.clone(), Login::App, sizes.app, Some(sizes.lanes), sizes.wait, &tasks)?;
+        let system = Lender::new(system_target, Login::System, sizes.system, None, sizes.wait, &tasks)?;
         let (first, second) = futures::join!(app.lend(), system.lend());
         drop((first?, second?));
         let notices = Notices::start(app_target, &tasks);
@@ -145,8 +152,7 @@ impl Db {
     /// statement.
     pub async fn org(&self, context: &OrgContext) -> Result<Tx<Org>, DbError> {
         let opening = Opening::for_organization(context)?;
-        let connection = self.0.app.lend().await?;
-        Ok(Tx::new(self.0.app.clone(), connection, opening, self.0.around.clone()))
+        Ok(Tx::new(Arc::clone(&self.0.app), opening, self.0.around.clone()))
     }
 
     /// A transaction across organizations, for workers. `reason` is a short constant that names the use; all of
@@ -154,15 +160,13 @@ impl Db {
     pub async fn system(&self, reason: &'static str) -> Result<Tx<System>, DbError> {
         tracing::debug!(reason, "system transaction");
         let opening = Opening::System(reason);
-        let connection = self.0.system.lend().await?;
-        Ok(Tx::new(self.0.system.clone(), connection, opening, self.0.around.clone()))
+        Ok(Tx::new(Arc::clone(&self.0.system), opening, self.0.around.clone()))
     }
 
     /// A transaction of the application before it knows the organization: every tenant table reads empty, and
     /// only look-ups that are SECURITY DEFINER functions can return rows.
     pub async fn anonymous(&self) -> Result<Tx<Anonymous>, DbError> {
-        let connection = self.0.app.lend().await?;
-        Ok(Tx::new(self.0.app.clone(), connection, Opening::Anonymous, self.0.around.clone()))
+        Ok(Tx::new(Arc::clone(&self.0.app), Opening::Anonymous, self.0.around.clone()))
     }
 
     /// Messages between processes; see [`Notices`].
@@ -186,6 +190,9 @@ impl Db {
     pub async fn close(&self) {
         self.0.around.notices.stop();
         self.0.app.pool.close();
+        if let Some(lanes) = &self.0.app.lanes {
+            lanes.close();
+        }
         self.0.system.pool.close();
         self.0.tasks.close();
         self.0.tasks.wait().await;

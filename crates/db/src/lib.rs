@@ -25,6 +25,7 @@ mod context;
 mod db;
 pub mod embedded;
 mod error;
+mod lanes;
 pub mod migrate;
 mod notices;
 mod parameter;

@@ -11,7 +11,7 @@
 //! throws dirty ones away; dropping a transaction hands its connection to a task that rolls back first; and a
 //! statement whose future was dropped half-way makes the transaction unusable, since nobody saw its answer.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, sync::Arc};
 
 use marquee_types::Clock;
 use tokio_postgres::{Row, types::ToSql};
@@ -33,7 +33,8 @@ type Parting = (&'static str, Vec<Box<dyn ToSql + Sync + Send>>);
 
 /// A transaction. Dropping it without [`Tx::commit`] rolls it back.
 pub struct Tx<S: Scope> {
-    lender: Lender,
+    lender: Arc<Lender>,
+    /// Lent when the first statement is sent.
     connection: Option<Lent>,
     opening: Opening,
     phase: Phase,
@@ -62,10 +63,10 @@ impl<S: Scope> fmt::Debug for Tx<S> {
 }
 
 impl<S: Scope> Tx<S> {
-    pub(crate) fn new(lender: Lender, connection: Lent, opening: Opening, around: Around) -> Self {
+    pub(crate) fn new(lender: Arc<Lender>, opening: Opening, around: Around) -> Self {
         Self {
             lender,
-            connection: Some(connection),
+            connection: None,
             opening,
             phase: Phase::Fresh,
             around,
@@ -125,6 +126,16 @@ impl<S: Scope> Tx<S> {
         self.read_whole(Sql::fixed(sql), params).await
     }
 
+    /// As [`Tx::read`], for a statement that is a short walk along an index whatever its values: it shares a
+    /// connection with others of its kind, which is the cheapest way there is. What may run long would hold
+    /// those up, so it does not belong here.
+    pub async fn look_up(self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        match &self.lender.lanes {
+            Some(lanes) if self.untouched() => lanes.look_up(&self.opening.read(), sql, params).await,
+            _ => self.read(sql, params).await,
+        }
+    }
+
     /// As [`Tx::read`], for SQL that was compiled from a filter.
     pub async fn read_dynamic(self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         self.read_whole(Sql::dynamic(sql), params).await
@@ -154,7 +165,10 @@ impl<S: Scope> Tx<S> {
             run_all(std::mem::take(&mut self.after_commit));
             return Ok(());
         }
-        let connection = self.connection.take().ok_or_else(gone)?;
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.lender.lend().await?,
+        };
         let opening = fresh.then(|| self.opening.write());
         let partings = std::mem::take(&mut self.before_commit);
         let callbacks = std::mem::take(&mut self.after_commit);
@@ -192,6 +206,19 @@ impl<S: Scope> Tx<S> {
         }
     }
 
+    /// Whether nothing was asked of this transaction yet.
+    fn untouched(&self) -> bool {
+        self.phase == Phase::Fresh && self.before_commit.is_empty() && self.after_commit.is_empty()
+    }
+
+    /// Takes a connection, unless there is one.
+    async fn lend(&mut self) -> Result<(), DbError> {
+        if self.connection.is_none() {
+            self.connection = Some(self.lender.lend().await?);
+        }
+        Ok(())
+    }
+
     async fn run(&mut self, sql: Sql<'_>, params: Params<'_>) -> Result<Reply, DbError> {
         let mut replies = self.run_together(&[(sql, params)]).await?;
         Ok(replies.pop().unwrap_or_default())
@@ -200,6 +227,7 @@ impl<S: Scope> Tx<S> {
     /// Sends statements together, with BEGIN in front if they are the first.
     pub(crate) async fn run_together(&mut self, statements: &[Asked<'_>]) -> Result<Vec<Reply>, DbError> {
         self.usable()?;
+        self.lend().await?;
         let first = self.phase == Phase::Fresh;
         self.phase = Phase::Busy;
         let mut outcome = self.send(first, statements).await;
@@ -217,11 +245,12 @@ impl<S: Scope> Tx<S> {
     }
 
     async fn read_whole(mut self, sql: Sql<'_>, params: Params<'_>) -> Result<Vec<Row>, DbError> {
-        if self.phase != Phase::Fresh || !self.before_commit.is_empty() || !self.after_commit.is_empty() {
+        if !self.untouched() {
             let reply = self.run(sql, params).await?;
             self.commit().await?;
             return Ok(reply.rows);
         }
+        self.lend().await?;
         self.phase = Phase::Busy;
         let mut outcome = self.send_whole(sql, params).await;
         if self.recover(&outcome).await? {
@@ -279,10 +308,6 @@ impl<S: Scope> Drop for Tx<S> {
             self.lender.tasks.spawn_on(wire::clean_up(connection), &self.lender.runtime);
         }
     }
-}
-
-fn gone() -> DbError {
-    DbError::misuse("the transaction is over")
 }
 
 fn run_all(callbacks: Vec<Callback>) {

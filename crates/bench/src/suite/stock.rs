@@ -8,20 +8,16 @@ use tokio_postgres::{Client, NoTls};
 
 const PROVIDERS: &str = "
     INSERT INTO cloud_providers (organization_id, id, name, kind, settings, external_id, account, principal, verified_at,
-                                 sync_interval_seconds, created_at, updated_at)
+                                 sync_interval_seconds, credentials, next_sync_at, created_at, updated_at)
     SELECT o.organization_id, gen_random_uuid(), 'provider ' || n, 'aws', '{\"regions\": [\"eu-west-1\", \"us-east-1\"]}',
            'marquee-' || md5(o.organization_id::text || n), '123456789012', 'arn:aws:iam::123456789012:user/marquee',
-           now(), 604800, now(), now()
+           now(), 604800, '{\"type\": \"static\", \"access_key_id\": \"AKIA…MPLE\"}', now() + interval '30 days', now(), now()
       FROM organizations o, generate_series(1, 20) AS n WHERE o.name LIKE 'organization-%'";
 const CREDENTIALS: &str = "
     INSERT INTO cloud_provider_credentials (organization_id, provider_id, key_id, wrapped_key, nonce, ciphertext,
-                                            binding_version, binding, description, updated_at)
-    SELECT organization_id, id, 'none', '\\x00', '\\x00', '\\x00', 1, '{}',
-           '{\"type\": \"static\", \"access_key_id\": \"AKIA…MPLE\"}', now()
+                                            binding_version, binding, updated_at)
+    SELECT organization_id, id, 'none', '\\x00', '\\x00', '\\x00', 1, '{}', now()
       FROM cloud_providers p WHERE name LIKE 'provider %'";
-const SCHEDULES: &str = "
-    INSERT INTO sync_schedules (organization_id, provider_id, next_sync_at)
-    SELECT organization_id, id, now() + interval '30 days' FROM cloud_providers WHERE name LIKE 'provider %'";
 const RESOURCES: &str = "
     INSERT INTO cloud_resources (organization_id, id, provider_id, scope, kind, native_id, name, region, zone, state,
                                  native_state, size, vcpus, memory_mib, tags, attributes, raw, created_at, digest,
@@ -35,6 +31,13 @@ const RESOURCES: &str = "
              \"architecture\": \"arm64\", \"lifecycle\": \"on_demand\"}',
            '{\"imageId\": \"ami-0abcdef1234567890\"}', now() - n * interval '1 minute', '\\x00', now(), now()
       FROM cloud_providers p, generate_series(1, $1::integer) AS n WHERE p.name LIKE 'provider %'";
+const SCOPES: &str = "
+    INSERT INTO sync_scopes (organization_id, provider_id, scope, service, region, complete_at, attempted_at, resources)
+    SELECT p.organization_id, p.id, service || '@' || region, service, region, now(), now(), 0
+      FROM cloud_providers p, unnest(ARRAY['ec2/instances', 'ec2/volumes', 'ec2/snapshots', 'ec2/images', 'ec2/networks',
+                                           'ec2/addresses', 'elb/load_balancers', 'autoscaling/groups', 'rds/databases',
+                                           's3/buckets']) AS service, unnest(ARRAY['eu-west-1', 'us-east-1']) AS region
+     WHERE p.name LIKE 'provider %'";
 const TAGS: &str = "
     INSERT INTO cloud_resource_tags (organization_id, key, value, resource_id)
     SELECT r.organization_id, t.key, t.value, r.id FROM cloud_resources r, jsonb_each_text(r.tags) AS t
@@ -46,13 +49,13 @@ const ROWS_WRITTEN: &str = "SELECT count(*) FROM cloud_resources WHERE xmin::tex
 pub async fn fill(admin: &SecretString, each: u32) -> Result<f64> {
     let began = Instant::now();
     let client = connect(admin).await?;
-    for sql in [PROVIDERS, CREDENTIALS, SCHEDULES] {
+    for sql in [PROVIDERS, CREDENTIALS, SCOPES] {
         client.execute(sql, &[]).await?;
     }
     let per_provider = i32::try_from(each / 20)?;
     client.execute(RESOURCES, &[&per_provider]).await?;
     client.execute(TAGS, &[]).await?;
-    client.batch_execute("VACUUM ANALYZE cloud_resources, cloud_resource_tags, cloud_providers").await?;
+    client.batch_execute("VACUUM ANALYZE cloud_resources, cloud_resource_tags, cloud_providers, sync_scopes").await?;
     Ok(began.elapsed().as_secs_f64())
 }
 

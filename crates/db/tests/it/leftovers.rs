@@ -113,7 +113,7 @@ impl World {
 #[test]
 fn a_pool_of_one_never_leaks_from_one_transaction_to_the_next() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let sizes = PoolSizes { app: 1, system: 1, wait: Duration::from_secs(20) };
+    let sizes = PoolSizes { app: 1, system: 1, lanes: 1, wait: Duration::from_secs(20) };
     let test = runtime.block_on(async { with_notes(TestDb::with_sizes(Clock::system(), sizes).await).await });
     let world = World { test, organizations: [somebody(), somebody()], committed: HashMap::new(), next: 0 };
     let world = std::cell::RefCell::new(world);

@@ -190,10 +190,12 @@ async fn an_abandoned_statement_ends_its_transaction() {
 
 #[tokio::test]
 async fn a_full_pool_is_unavailable() {
-    let sizes = PoolSizes { app: 1, system: 1, wait: Duration::from_millis(50) };
+    let sizes = PoolSizes { app: 1, system: 1, lanes: 1, wait: Duration::from_millis(50) };
     let test = TestDb::with_sizes(Clock::system(), sizes).await;
-    let held = test.db.org(&somebody()).await.unwrap();
-    assert!(test.db.org(&somebody()).await.unwrap_err().is_unavailable());
+    let mut held = test.db.org(&somebody()).await.unwrap();
+    held.query("SELECT 1", &[]).await.unwrap();
+    let mut second = test.db.org(&somebody()).await.unwrap();
+    assert!(second.query("SELECT 1", &[]).await.unwrap_err().is_unavailable());
     drop(held);
     test.db.ping().await.unwrap();
 }

@@ -186,7 +186,7 @@ async fn worker_process() {
         system: SecretString::from(orders.system),
         admin: SecretString::from(orders.admin),
     };
-    let sizes = PoolSizes { app: 3, system: 2, wait: Duration::from_secs(10) };
+    let sizes = PoolSizes { app: 3, system: 2, lanes: 1, wait: Duration::from_secs(10) };
     let db = Db::connect(&urls, sizes, Clock::system()).await.unwrap();
     let registry = Registry::new().operation(Files { folder: orders.folder });
     workers(&db, &Clock::system(), registry).run(CancellationToken::new()).await;

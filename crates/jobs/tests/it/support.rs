@@ -34,7 +34,7 @@ impl Bed {
     }
 
     pub async fn at(clock: Clock) -> Self {
-        let sizes = PoolSizes { app: 8, system: 4, wait: Duration::from_secs(10) };
+        let sizes = PoolSizes { app: 8, system: 4, lanes: 1, wait: Duration::from_secs(10) };
         let test = TestDb::with_sizes(clock.clone(), sizes).await;
         let db = test.db.clone();
         Self { test, db, clock, context: someone() }

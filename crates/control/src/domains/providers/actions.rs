@@ -104,19 +104,19 @@ pub async fn replace(call: &Call, id: ProviderId, wanted: ReplaceProvider) -> Re
     };
     connector.check(&connection, &app.config.rules).map_err(|error| Fault::Invalid(error.0))?;
     let verified = if wanted.verify { Some(verify(app, &*connector, &connection).await?) } else { None };
+    let sealed = if entered { Some(seal(call, id, &draft.kind, &*connector, &connection)?) } else { None };
     let now = app.clock.now();
     // Credentials that are kept were checked against the version read above: no other may have come since.
     let based_on = call.if_match.or((!entered).then_some(stored.version));
     let mut tx = call.tx().await?;
-    let version = store::update(&mut tx, id, based_on, &draft, verified.as_ref(), entered, now)
+    let version = store::update(&mut tx, id, based_on, &draft, verified.as_ref(), sealed.as_ref(), now)
         .await
         .on_constraint("cloud_providers_name", || name_taken(&draft.name))?;
     if version.is_none() {
         return Err(gone_or_stale(&mut tx, id).await?);
     }
-    if entered {
-        let credentials = seal(call, id, &draft.kind, &*connector, &connection)?;
-        store::put_credentials(&mut tx, id, &credentials, now).await?;
+    if let Some(credentials) = &sealed {
+        store::put_credentials(&mut tx, id, credentials, now).await?;
     }
     let changed = store::get_changed(&mut tx, id).await?.ok_or(Fault::NotFound("provider"))?;
     if call.validate_only {

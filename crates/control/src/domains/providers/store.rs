@@ -5,6 +5,7 @@ use marquee_clouds::{CloudRegion, CloudService};
 use marquee_db::{DbError, Org, Row, Tx};
 use marquee_types::{ProviderId, SyncId};
 use serde_json::Value;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
@@ -14,28 +15,22 @@ use super::{
 use crate::vault::Sealed;
 
 const LIST: &str = "
-    SELECT p.id, p.name, p.kind, p.settings, p.external_id, p.account, p.principal, p.verified_at,
-           p.sync_interval_seconds, p.version, p.created_at, p.updated_at, c.description,
-           s.next_sync_at, s.last_sync_id, s.last_state, s.last_finished_at
-      FROM cloud_providers p
-      LEFT JOIN cloud_provider_credentials c ON c.organization_id = p.organization_id AND c.provider_id = p.id
-      LEFT JOIN sync_schedules s ON s.organization_id = p.organization_id AND s.provider_id = p.id
-     WHERE p.deleted_at IS NULL AND p.id > $1
-     ORDER BY p.id
+    SELECT id, name, kind, settings, external_id, account, principal, verified_at, sync_interval_seconds, version,
+           created_at, updated_at, credentials, next_sync_at, last_sync_id, last_sync_state, last_sync_finished_at
+      FROM cloud_providers
+     WHERE deleted_at IS NULL AND id > $1
+     ORDER BY id
      LIMIT $2";
 
 const GET: &str = "
-    SELECT p.id, p.name, p.kind, p.settings, p.external_id, p.account, p.principal, p.verified_at,
-           p.sync_interval_seconds, p.version, p.created_at, p.updated_at, c.description,
-           s.next_sync_at, s.last_sync_id, s.last_state, s.last_finished_at
-      FROM cloud_providers p
-      LEFT JOIN cloud_provider_credentials c ON c.organization_id = p.organization_id AND c.provider_id = p.id
-      LEFT JOIN sync_schedules s ON s.organization_id = p.organization_id AND s.provider_id = p.id
-     WHERE p.deleted_at IS NULL AND p.id = $1";
+    SELECT id, name, kind, settings, external_id, account, principal, verified_at, sync_interval_seconds, version,
+           created_at, updated_at, credentials, next_sync_at, last_sync_id, last_sync_state, last_sync_finished_at
+      FROM cloud_providers
+     WHERE deleted_at IS NULL AND id = $1";
 
 const STORED: &str = "
     SELECT p.name, p.kind, p.settings, p.external_id, p.version, c.key_id, c.wrapped_key, c.nonce, c.ciphertext,
-           c.binding_version, c.binding, c.description
+           c.binding_version, c.binding, p.credentials
       FROM cloud_providers p
       LEFT JOIN cloud_provider_credentials c ON c.organization_id = p.organization_id AND c.provider_id = p.id
      WHERE p.deleted_at IS NULL AND p.id = $1";
@@ -46,37 +41,34 @@ const IS_CONNECTED: &str = "SELECT true FROM cloud_providers WHERE id = $1 AND d
 
 const INSERT: &str = "
     INSERT INTO cloud_providers (organization_id, id, name, kind, settings, external_id, account, principal,
-                                 verified_at, sync_interval_seconds, created_at, updated_at)
-    VALUES (current_organization(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)";
+                                 verified_at, sync_interval_seconds, credentials, next_sync_at, created_at, updated_at)
+    VALUES (current_organization(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
 
 const PUT_CREDENTIALS: &str = "
     INSERT INTO cloud_provider_credentials (organization_id, provider_id, key_id, wrapped_key, nonce, ciphertext,
-                                            binding_version, binding, description, updated_at)
-    VALUES (current_organization(), $1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                            binding_version, binding, updated_at)
+    VALUES (current_organization(), $1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT (organization_id, provider_id) DO UPDATE
        SET key_id = excluded.key_id, wrapped_key = excluded.wrapped_key, nonce = excluded.nonce,
            ciphertext = excluded.ciphertext, binding_version = excluded.binding_version,
-           binding = excluded.binding, description = excluded.description, updated_at = excluded.updated_at";
-
-const INSERT_SCHEDULE: &str = "
-    INSERT INTO sync_schedules (organization_id, provider_id, next_sync_at)
-    VALUES (current_organization(), $1, $2)";
+           binding = excluded.binding, updated_at = excluded.updated_at";
 
 const UPDATE: &str = "
     UPDATE cloud_providers
        SET name = $3, kind = $4, settings = $5, sync_interval_seconds = $6, updated_at = $7,
            account = coalesce($8, account), principal = coalesce($9, principal),
-           verified_at = CASE WHEN $11 THEN $10 ELSE verified_at END, version = version + 1
+           verified_at = CASE WHEN $11 THEN $10 ELSE verified_at END,
+           credentials = coalesce($12, credentials), version = version + 1
      WHERE id = $1 AND deleted_at IS NULL AND ($2::bigint IS NULL OR version = $2)
     RETURNING version";
 
 const DELETE: &str = "
-    UPDATE cloud_providers SET deleted_at = $3, updated_at = $3, version = version + 1
+    UPDATE cloud_providers
+       SET deleted_at = $3, updated_at = $3, credentials = NULL, next_sync_at = NULL, version = version + 1
      WHERE id = $1 AND deleted_at IS NULL AND ($2::bigint IS NULL OR version = $2)
     RETURNING version";
 
 const DELETE_CREDENTIALS: &str = "DELETE FROM cloud_provider_credentials WHERE provider_id = $1";
-const DELETE_SCHEDULE: &str = "DELETE FROM sync_schedules WHERE provider_id = $1";
 
 const REGIONS: &str = "
     SELECT region, name, enabled, discovered_at FROM cloud_provider_regions WHERE provider_id = $1 ORDER BY region";
@@ -102,12 +94,12 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<(Provider, i64)>, DbError> {
     let after = after.map_or(Uuid::nil(), ProviderId::uuid);
-    Ok(tx.read(LIST, &[&after, &limit]).await?.iter().map(provider).collect())
+    Ok(tx.look_up(LIST, &[&after, &limit]).await?.iter().map(provider).collect())
 }
 
 /// One provider and its version. Consumes the transaction.
 pub async fn get(tx: Tx<Org>, id: ProviderId) -> Result<Option<(Provider, i64)>, DbError> {
-    Ok(tx.read(GET, &[&id.uuid()]).await?.first().map(provider))
+    Ok(tx.look_up(GET, &[&id.uuid()]).await?.first().map(provider))
 }
 
 /// One provider as it is after the changes of this transaction.
@@ -130,7 +122,7 @@ pub async fn is_connected(tx: &mut Tx<Org>, id: ProviderId) -> Result<bool, DbEr
     Ok(tx.query_opt(IS_CONNECTED, &[&id.uuid()]).await?.is_some())
 }
 
-/// Writes a new provider, its credentials and its schedule, in one wait. A taken name breaks the constraint
+/// Writes a new provider and its credentials, in one wait. A taken name breaks the constraint
 /// `cloud_providers_name`.
 pub async fn insert(
     tx: &mut Tx<Org>,
@@ -146,7 +138,6 @@ pub async fn insert(
     let account = verified.map(|v| v.identity.account.as_str());
     let principal = verified.map(|v| v.identity.principal.as_str());
     let at = verified.map(|v| v.at);
-    let sealed = &credentials.sealed;
     let mut batch = tx.batch();
     batch.add(
         INSERT,
@@ -160,24 +151,12 @@ pub async fn insert(
             &principal,
             &at,
             &draft.sync_interval_seconds,
-            &now,
-        ],
-    );
-    batch.add(
-        PUT_CREDENTIALS,
-        &[
-            &id,
-            &sealed.key_id,
-            &sealed.wrapped_key,
-            &sealed.nonce,
-            &sealed.ciphertext,
-            &sealed.binding_version,
-            &credentials.binding,
             &credentials.description,
+            &next_sync,
             &now,
         ],
     );
-    batch.add(INSERT_SCHEDULE, &[&id, &next_sync]);
+    batch.add(PUT_CREDENTIALS, &credentials_params(&id, credentials, &now));
     batch.run().await.map(|_| ())
 }
 
@@ -188,23 +167,26 @@ pub async fn put_credentials(
     credentials: &SealedCredentials,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
+    tx.execute(PUT_CREDENTIALS, &credentials_params(&id.uuid(), credentials, &now)).await.map(|_| ())
+}
+
+/// The values of [`PUT_CREDENTIALS`].
+fn credentials_params<'a>(
+    id: &'a Uuid,
+    credentials: &'a SealedCredentials,
+    now: &'a DateTime<Utc>,
+) -> [&'a (dyn ToSql + Sync); 8] {
     let sealed = &credentials.sealed;
-    tx.execute(
-        PUT_CREDENTIALS,
-        &[
-            &id.uuid(),
-            &sealed.key_id,
-            &sealed.wrapped_key,
-            &sealed.nonce,
-            &sealed.ciphertext,
-            &sealed.binding_version,
-            &credentials.binding,
-            &credentials.description,
-            &now,
-        ],
-    )
-    .await
-    .map(|_| ())
+    [
+        id,
+        &sealed.key_id,
+        &sealed.wrapped_key,
+        &sealed.nonce,
+        &sealed.ciphertext,
+        &sealed.binding_version,
+        &credentials.binding,
+        now,
+    ]
 }
 
 /// Replaces a provider's configuration; `None` if it is not there, or not at that version.
@@ -214,7 +196,7 @@ pub async fn update(
     if_match: Option<i64>,
     draft: &Draft,
     verified: Option<&Verified>,
-    unverify: bool,
+    entered: Option<&SealedCredentials>,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, DbError> {
     let row = tx
@@ -231,7 +213,8 @@ pub async fn update(
                 &verified.map(|v| v.identity.account.as_str()),
                 &verified.map(|v| v.identity.principal.as_str()),
                 &verified.map(|v| v.at),
-                &(verified.is_some() || unverify),
+                &(verified.is_some() || entered.is_some()),
+                &entered.map(|credentials| &credentials.description),
             ],
         )
         .await?;
@@ -248,7 +231,6 @@ pub async fn delete(
     let row = tx.query_opt(DELETE, &[&id.uuid(), &if_match, &now]).await?;
     if row.is_some() {
         tx.execute(DELETE_CREDENTIALS, &[&id.uuid()]).await?;
-        tx.execute(DELETE_SCHEDULE, &[&id.uuid()]).await?;
     }
     Ok(row.map(|row| row.get("version")))
 }
@@ -307,15 +289,15 @@ pub async fn put_services(
 fn provider(row: &Row) -> (Provider, i64) {
     let last_sync = row.get::<_, Option<Uuid>>("last_sync_id").map(|id| LastSync {
         id: SyncId::from(id),
-        state: row.get("last_state"),
-        finished_at: row.get("last_finished_at"),
+        state: row.get("last_sync_state"),
+        finished_at: row.get("last_sync_finished_at"),
     });
     let provider = Provider {
         id: ProviderId::from(row.get::<_, Uuid>("id")),
         name: row.get("name"),
         kind: row.get("kind"),
         settings: row.get("settings"),
-        credentials: row.get::<_, Option<Value>>("description").unwrap_or(Value::Null),
+        credentials: row.get::<_, Option<Value>>("credentials").unwrap_or(Value::Null),
         external_id: row.get("external_id"),
         account: row.get("account"),
         principal: row.get("principal"),
@@ -339,7 +321,7 @@ fn stored_row(row: &Row) -> Stored {
             binding_version: row.get("binding_version"),
         },
         binding: row.get("binding"),
-        description: row.get("description"),
+        description: row.get::<_, Option<Value>>("credentials").unwrap_or_default(),
     });
     Stored {
         name: row.get("name"),

@@ -71,7 +71,7 @@ pub struct FoundApiKey {
 
 /// The session whose token has this hash.
 pub async fn find_session(tx: Tx<Anonymous>, hash: &TokenHash) -> Result<Option<FoundSession>, DbError> {
-    let rows = tx.read(FIND_SESSION, &[&hash.as_bytes()]).await?;
+    let rows = tx.look_up(FIND_SESSION, &[&hash.as_bytes()]).await?;
     Ok(rows.first().and_then(|row| {
         Some(FoundSession {
             organization: row.get::<_, Uuid>(0).into(),
@@ -85,7 +85,7 @@ pub async fn find_session(tx: Tx<Anonymous>, hash: &TokenHash) -> Result<Option<
 
 /// The API key with this id.
 pub async fn find_api_key(tx: Tx<Anonymous>, id: ApiKeyId) -> Result<Option<FoundApiKey>, DbError> {
-    let rows = tx.read(FIND_API_KEY, &[&id.uuid()]).await?;
+    let rows = tx.look_up(FIND_API_KEY, &[&id.uuid()]).await?;
     Ok(rows.first().and_then(|row| {
         Some(FoundApiKey {
             organization: row.get::<_, Uuid>(0).into(),

@@ -21,7 +21,7 @@ const FINISH: &str = "
     RETURNING id, provider_id";
 
 const FINISHED: &str = "
-    UPDATE sync_schedules SET last_sync_id = $2, last_state = $3, last_finished_at = $4 WHERE provider_id = $1";
+    UPDATE cloud_providers SET last_sync_id = $2, last_sync_state = $3, last_sync_finished_at = $4 WHERE id = $1";
 
 const LIST: &str = "
     SELECT id, provider_id, operation_id, requested_by, state, counts, started_at, finished_at
@@ -65,14 +65,14 @@ const SCOPE_FAILED: &str = "
        SET attempted_at = excluded.attempted_at, error = excluded.error";
 
 const DUE: &str = "
-    SELECT s.organization_id, s.provider_id, p.sync_interval_seconds
-      FROM sync_schedules s
-      JOIN cloud_providers p ON p.organization_id = s.organization_id AND p.id = s.provider_id
-     WHERE s.next_sync_at <= $1 AND p.deleted_at IS NULL
-     ORDER BY s.next_sync_at
+    SELECT organization_id, id, sync_interval_seconds
+      FROM cloud_providers
+     WHERE next_sync_at <= $1
+     ORDER BY next_sync_at
      LIMIT 100";
 
-const NEXT: &str = "UPDATE sync_schedules SET next_sync_at = $2 WHERE provider_id = $1";
+const NEXT: &str = "
+    UPDATE cloud_providers SET next_sync_at = $2 WHERE id = $1 AND deleted_at IS NULL";
 
 /// A provider whose sync is due.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +125,7 @@ pub async fn list(
 
 /// One run. Consumes the transaction.
 pub async fn get(tx: Tx<Org>, id: SyncId) -> Result<Option<Sync>, DbError> {
-    Ok(tx.read(GET, &[&id.uuid()]).await?.first().map(sync))
+    Ok(tx.look_up(GET, &[&id.uuid()]).await?.first().map(sync))
 }
 
 /// How fresh the parts of a provider's inventory are.
@@ -217,7 +217,7 @@ pub async fn due(tx: Tx<System>, now: DateTime<Utc>) -> Result<Vec<Due>, DbError
         .iter()
         .map(|row| Due {
             organization: OrganizationId::from(row.get::<_, Uuid>("organization_id")),
-            provider: ProviderId::from(row.get::<_, Uuid>("provider_id")),
+            provider: ProviderId::from(row.get::<_, Uuid>("id")),
             interval_seconds: row.get("sync_interval_seconds"),
         })
         .collect())
