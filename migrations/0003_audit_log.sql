@@ -11,6 +11,12 @@
 
 CREATE DOMAIN audit_outcome AS text CHECK (VALUE IN ('allowed', 'refused', 'failed'));
 CREATE DOMAIN audit_origin AS text CHECK (VALUE IN ('call', 'row'));
+CREATE DOMAIN audit_fields AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
+CREATE DOMAIN personal_field AS text CHECK (VALUE IN ('address', 'email'));
+CREATE DOMAIN audit_salt AS bytea CHECK (octet_length(VALUE) = 16);
+
+-- Every audited change waits for what is written here, so the tables have domains and not checks (which PostgreSQL
+-- reads anew in every statement) and no index on a part of the rows (whose condition it reads anew too).
 
 CREATE TABLE audit_logs (
     organization_id uuid NOT NULL,
@@ -24,13 +30,12 @@ CREATE TABLE audit_logs (
     target_id text COLLATE "C",
     outcome audit_outcome NOT NULL,
     reason text,
-    before jsonb CHECK (jsonb_typeof(before) = 'object'),
-    after jsonb CHECK (jsonb_typeof(after) = 'object'),
+    before audit_fields,
+    after audit_fields,
     request_id text COLLATE "C",
-    personal jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(personal) = 'object'),
+    personal audit_fields NOT NULL DEFAULT '{}',
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    PRIMARY KEY (organization_id, at, id),
-    CHECK ((target_kind IS NULL) = (target_id IS NULL))
+    PRIMARY KEY (organization_id, at, id)
 ) PARTITION BY RANGE (at);
 COMMENT ON TABLE audit_logs IS 'What was done and what was refused. The application can add and read, neither change nor remove.';
 -- Text is compared byte by byte ("C"), so that an index also serves the filter's prefixes.
@@ -46,9 +51,8 @@ COMMENT ON COLUMN audit_logs.xid IS 'The writing transaction: entries are comple
 -- One for each documented filter of GET /api/audit; each ends in the order of the list.
 CREATE INDEX audit_logs_actor ON audit_logs (organization_id, actor, at, id);
 CREATE INDEX audit_logs_action ON audit_logs (organization_id, action, at, id);
-CREATE INDEX audit_logs_target ON audit_logs (organization_id, target_id, at, id) WHERE target_id IS NOT NULL;
-CREATE INDEX audit_logs_request ON audit_logs (organization_id, request_id, at, id) WHERE request_id IS NOT NULL;
--- Not for the refused alone: a plan for any outcome could not prove that it may use a partial index.
+CREATE INDEX audit_logs_target ON audit_logs (organization_id, target_id, at, id);
+CREATE INDEX audit_logs_request ON audit_logs (organization_id, request_id, at, id);
 CREATE INDEX audit_logs_outcome ON audit_logs (organization_id, outcome, at, id);
 SELECT protect_append_only_table('audit_logs');
 SELECT register_partitioned('audit_logs', 'month', 3, NULL);
@@ -57,8 +61,8 @@ CREATE TABLE audit_personal (
     organization_id uuid NOT NULL,
     at timestamptz NOT NULL,
     entry_id uuid NOT NULL,
-    field text NOT NULL CHECK (field IN ('address', 'email')),
-    salt bytea NOT NULL CHECK (octet_length(salt) = 16),
+    field personal_field NOT NULL,
+    salt audit_salt NOT NULL,
     value text NOT NULL,
     PRIMARY KEY (organization_id, at, entry_id, field)
 ) PARTITION BY RANGE (at);
@@ -114,8 +118,9 @@ RETURN pg_catalog.encode(
         52, 1), 53, 1), 'hex')::uuid;
 COMMENT ON FUNCTION uuid_v7() IS 'A new time-ordered id, for rows that triggers write.';
 
+-- Stable, as convert_to() is: an immutable one would not be inlined, and be planned at every call.
 CREATE FUNCTION audit_commitment(salt bytea, field text, value text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN pg_catalog.encode(pg_catalog.sha256(salt || pg_catalog.convert_to(field || ':' || value, 'UTF8')), 'hex');
 COMMENT ON FUNCTION audit_commitment(bytea, text, text) IS 'What stands in the log for a personal field.';
 
@@ -128,6 +133,9 @@ DECLARE
     salt bytea := uuid_send(gen_random_uuid());
     personal jsonb := '{}';
 BEGIN
+    IF (target_kind IS NULL) <> (target_id IS NULL) THEN
+        RAISE EXCEPTION 'an audit entry names its target by kind and id, or not at all';
+    END IF;
     IF address IS NOT NULL THEN
         personal := jsonb_build_object('address', public.audit_commitment(salt, 'address', host(address)));
         INSERT INTO public.audit_personal (organization_id, at, entry_id, field, salt, value)
@@ -140,9 +148,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION write_audit_entry(uuid, uuid, text, text, text, text, text, text, text, text, jsonb, jsonb, text, inet) IS 'Adds one entry, its address apart from it.';
 
+-- Runs as its definer, as the trigger below does: PostgreSQL plans the statements of write_audit_entry() anew whenever
+-- they run as another role than before. The organization is the transaction's, and no argument.
 CREATE FUNCTION record_call(entry_id uuid, action text, target_kind text, target_id text, outcome text, reason text, before jsonb, after jsonb)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     PERFORM public.write_audit_entry(
         public.current_organization(), entry_id, 'call', public.current_actor(), public.current_credential(),
@@ -151,7 +161,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION record_call(uuid, text, text, text, text, text, jsonb, jsonb) IS 'Adds an entry about what was asked of Marquee, by the actor of this transaction.';
 GRANT EXECUTE ON FUNCTION audit_commitment(bytea, text, text), uuid_v7(),
-    write_audit_entry(uuid, uuid, text, text, text, text, text, text, text, text, jsonb, jsonb, text, inet),
     record_call(uuid, text, text, text, text, text, jsonb, jsonb) TO marquee_app, marquee_system;
 
 ---------------------------------------------------------------------------------------------------------------

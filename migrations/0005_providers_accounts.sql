@@ -12,29 +12,37 @@
 CREATE DOMAIN sync_state AS text CHECK (VALUE IN (
     'running', 'succeeded', 'partially_succeeded', 'failed', 'cancelled'));
 
+-- Limits as domains and not as checks of the table: PostgreSQL reads a table's checks anew in every statement.
+CREATE DOMAIN provider_name AS text CHECK (length(VALUE) BETWEEN 1 AND 100);
+CREATE DOMAIN provider_kind AS text CHECK (VALUE ~ '^[a-z][a-z0-9_]{0,30}$');
+CREATE DOMAIN account_name AS text CHECK (length(VALUE) BETWEEN 1 AND 200);
+CREATE DOMAIN principal_name AS text CHECK (length(VALUE) BETWEEN 1 AND 2000);
+CREATE DOMAIN external_id AS text CHECK (length(VALUE) BETWEEN 16 AND 100);
+CREATE DOMAIN sync_interval AS integer CHECK (VALUE BETWEEN 60 AND 604800);
+
 CREATE TABLE cloud_providers (
-    organization_id       uuid        NOT NULL,
-    id                    uuid        NOT NULL,
-    name                  text        NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
-    kind                  text        NOT NULL CHECK (kind ~ '^[a-z][a-z0-9_]{0,30}$'),
-    settings              jsonb       NOT NULL DEFAULT '{}',
-    external_id           text        NOT NULL CHECK (length(external_id) BETWEEN 16 AND 100),
-    account               text                 CHECK (length(account) BETWEEN 1 AND 200),
-    principal             text                 CHECK (length(principal) BETWEEN 1 AND 2000),
+    organization_id       uuid           NOT NULL,
+    id                    uuid           NOT NULL,
+    name                  provider_name  NOT NULL,
+    kind                  provider_kind  NOT NULL,
+    settings              json           NOT NULL DEFAULT '{}',
+    external_id           external_id    NOT NULL,
+    account               account_name,
+    principal             principal_name,
     verified_at           timestamptz,
-    sync_interval_seconds integer     NOT NULL CHECK (sync_interval_seconds BETWEEN 60 AND 604800),
-    credentials           jsonb,
-    version               bigint      NOT NULL DEFAULT 1,
-    created_at            timestamptz NOT NULL,
-    updated_at            timestamptz NOT NULL,
+    sync_interval_seconds sync_interval  NOT NULL,
+    credentials           json,
+    version               bigint         NOT NULL DEFAULT 1,
+    created_at            timestamptz    NOT NULL,
+    updated_at            timestamptz    NOT NULL,
     deleted_at            timestamptz,
     next_sync_at          timestamptz,
     last_sync_id          uuid,
     last_sync_state       sync_state,
     last_sync_finished_at timestamptz,
     PRIMARY KEY (organization_id, id),
-    CHECK ((deleted_at IS NULL) = (next_sync_at IS NOT NULL)),
-    CHECK (deleted_at IS NULL OR credentials IS NULL),
+    CHECK (CASE WHEN deleted_at IS NULL THEN next_sync_at IS NOT NULL AND credentials IS NOT NULL
+                ELSE next_sync_at IS NULL AND credentials IS NULL END),
     FOREIGN KEY (organization_id) REFERENCES organizations (organization_id)
 );
 COMMENT ON TABLE cloud_providers IS 'One connected cloud account: an AWS account, an Azure subscription, a Google Cloud project.';
@@ -51,7 +59,7 @@ COMMENT ON COLUMN cloud_providers.last_sync_id IS 'The last sync that ended, and
 
 CREATE UNIQUE INDEX cloud_providers_name ON cloud_providers (organization_id, lower(name)) WHERE deleted_at IS NULL;
 -- For the scheduler, over all organizations.
-CREATE INDEX cloud_providers_due ON cloud_providers (next_sync_at) WHERE next_sync_at IS NOT NULL;
+CREATE INDEX cloud_providers_due ON cloud_providers (next_sync_at);
 SELECT protect_tenant_table('cloud_providers');
 
 CREATE TABLE cloud_provider_credentials (

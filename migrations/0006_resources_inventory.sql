@@ -22,7 +22,7 @@ CREATE TABLE cloud_resources (
     organization_id uuid           NOT NULL,
     id              uuid           NOT NULL,
     provider_id     uuid           NOT NULL,
-    scope           text           NOT NULL,
+    scope           text           COLLATE "C" NOT NULL,
     kind            resource_kind  NOT NULL,
     native_id       text           COLLATE "C" NOT NULL,
     name            text           COLLATE "C" NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE cloud_resources (
     size            text           COLLATE "C",
     vcpus           bigint,
     memory_mib      bigint,
-    tags            jsonb          NOT NULL,
+    tags            json           NOT NULL,
     attributes      jsonb          NOT NULL,
     raw             json           NOT NULL,
     created_at      timestamptz,
@@ -52,7 +52,7 @@ COMMENT ON COLUMN cloud_resources.scope IS 'The part of the inventory it was lis
 COMMENT ON COLUMN cloud_resources.native_id IS 'The vendor''s own globally unique id: an ARN, a resource path.';
 COMMENT ON COLUMN cloud_resources.vcpus IS 'From the attributes, as a number that a filter can reach by an index.';
 COMMENT ON COLUMN cloud_resources.memory_mib IS 'From the attributes, as a number that a filter can reach by an index.';
-COMMENT ON COLUMN cloud_resources.tags IS 'As shown; filters go by cloud_resource_tags.';
+COMMENT ON COLUMN cloud_resources.tags IS 'As shown, so text; filters go by cloud_resource_tags.';
 COMMENT ON COLUMN cloud_resources.raw IS 'All else the vendor said, in its own words.';
 COMMENT ON COLUMN cloud_resources.created_at IS 'When the vendor says it was made.';
 COMMENT ON COLUMN cloud_resources.digest IS '16 bytes of SHA-256 over everything observed: equal means unchanged.';
@@ -91,7 +91,7 @@ CREATE TABLE cloud_resource_versions (
     size            text           COLLATE "C",
     vcpus           bigint,
     memory_mib      bigint,
-    tags            jsonb          NOT NULL,
+    tags            json           NOT NULL,
     attributes      jsonb          NOT NULL,
     raw             json           NOT NULL,
     created_at      timestamptz,
@@ -153,7 +153,7 @@ SELECT protect_tenant_table('sync_runs');
 CREATE TABLE sync_scopes (
     organization_id uuid        NOT NULL,
     provider_id     uuid        NOT NULL,
-    scope           text        NOT NULL,
+    scope           text        COLLATE "C" NOT NULL,
     service         text        NOT NULL,
     region          text        NOT NULL,
     complete_at     timestamptz,

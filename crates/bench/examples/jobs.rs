@@ -110,7 +110,7 @@ async fn start_delay(name: &str, asks: &Db, works: &Db) -> Result<()> {
         let mut delays = Vec::new();
         for _ in 0..300 {
             tokio::time::sleep(Duration::from_millis(rand::rng().random_range(2..20))).await;
-            let mut tx = asks.org(&context).await?;
+            let mut tx = asks.org(&context)?;
             enqueue(&mut tx, NewJob::new("started", json!(null))).await?;
             let asked = Instant::now();
             tx.commit().await?;
@@ -180,7 +180,7 @@ async fn steps(db: &Db, operations: usize) -> Result<()> {
     let starting = stream::iter(0..operations).map(|n| {
         let context = &organizations[n % organizations.len()];
         async move {
-            let mut tx = db.org(context).await?;
+            let mut tx = db.org(context)?;
             start_operation(&mut tx, nothing()).await?;
             tx.commit().await?;
             Ok(())
@@ -246,7 +246,7 @@ impl JobHandler for Count {
 async fn throughput(db: &Db, jobs: usize) -> Result<()> {
     let organizations: Vec<OrgContext> = (0..100).map(|_| somebody()).collect();
     for context in &organizations {
-        let mut tx = db.org(context).await?;
+        let mut tx = db.org(context)?;
         for _ in 0..jobs / organizations.len() {
             enqueue(&mut tx, NewJob::new("count", json!(null))).await?;
         }

@@ -161,7 +161,7 @@ impl Manager for Connector {
 
     async fn create(&self) -> Result<Connection, DbError> {
         // Boxed: making a connection is rare, and its future must not swell that of every request.
-        let client = Box::pin(connect::connect(&self.target, &self.tasks)).await?;
+        let client = Box::pin(connect::connect(&self.target, &self.tasks)).await.map_err(away)?;
         let settings = self.login.session_settings();
         let (settings, role) =
             futures::join!(client.batch_execute(&settings), refuse_powerful_role(&client, self.login));
@@ -179,6 +179,11 @@ impl Manager for Connector {
         }
         Ok(())
     }
+}
+
+/// A database that takes no connections (it is being dropped, restored or upgraded) is away.
+fn away(error: DbError) -> DbError {
+    if error.code() == Some("55000") { DbError::unavailable(error.to_string()) } else { error }
 }
 
 /// Row level security binds only those whom PostgreSQL does not exempt: superusers, BYPASSRLS, and (but for

@@ -88,11 +88,8 @@ impl Lender {
     }
 
     pub async fn lend(&self) -> Result<Lent, DbError> {
-        self.pool.get().await.map_err(|error| match error {
-            // A database that takes no connections (it is being dropped, restored or upgraded) is away.
-            PoolError::Backend(error) if error.code() == Some("55000") => {
-                DbError::unavailable(error.to_string())
-            }
+        // Boxed: it is part of the future of every statement, and large.
+        Box::pin(self.pool.get()).await.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(TimeoutType::Wait) => DbError::no_connection_within(self.wait),
             PoolError::Timeout(_) => DbError::unavailable("connecting took too long"),
@@ -140,7 +137,8 @@ impl Db {
                 app_target.user()
             )));
         }
-        let app = Lender::new(app_target.clone(), Login::App, sizes.app, Some(sizes.lanes), sizes.wait, &tasks)?;
+        let app =
+            Lender::new(app_target.clone(), Login::App, sizes.app, Some(sizes.lanes), sizes.wait, &tasks)?;
         let system = Lender::new(system_target, Login::System, sizes.system, None, sizes.wait, &tasks)?;
         let (first, second) = futures::join!(app.lend(), system.lend());
         drop((first?, second?));
@@ -150,23 +148,23 @@ impl Db {
 
     /// A transaction of one organization. Nothing is sent yet: BEGIN and the settings travel with the first
     /// statement.
-    pub async fn org(&self, context: &OrgContext) -> Result<Tx<Org>, DbError> {
+    pub fn org(&self, context: &OrgContext) -> Result<Tx<Org>, DbError> {
         let opening = Opening::for_organization(context)?;
         Ok(Tx::new(Arc::clone(&self.0.app), opening, self.0.around.clone()))
     }
 
     /// A transaction across organizations, for workers. `reason` is a short constant that names the use; all of
     /// them stand in a ledger.
-    pub async fn system(&self, reason: &'static str) -> Result<Tx<System>, DbError> {
+    pub fn system(&self, reason: &'static str) -> Tx<System> {
         tracing::debug!(reason, "system transaction");
         let opening = Opening::System(reason);
-        Ok(Tx::new(Arc::clone(&self.0.system), opening, self.0.around.clone()))
+        Tx::new(Arc::clone(&self.0.system), opening, self.0.around.clone())
     }
 
     /// A transaction of the application before it knows the organization: every tenant table reads empty, and
     /// only look-ups that are SECURITY DEFINER functions can return rows.
-    pub async fn anonymous(&self) -> Result<Tx<Anonymous>, DbError> {
-        Ok(Tx::new(Arc::clone(&self.0.app), Opening::Anonymous, self.0.around.clone()))
+    pub fn anonymous(&self) -> Tx<Anonymous> {
+        Tx::new(Arc::clone(&self.0.app), Opening::Anonymous, self.0.around.clone())
     }
 
     /// Messages between processes; see [`Notices`].

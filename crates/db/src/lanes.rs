@@ -19,7 +19,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
 };
@@ -41,6 +41,7 @@ const ONE_PLAN: &str = "SET plan_cache_mode=force_generic_plan";
 pub(crate) struct Lanes {
     connector: Connector,
     lanes: Box<[Lane]>,
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +84,8 @@ impl Drop for UnderWay<'_> {
 impl Lanes {
     /// Lanes that are connected when they are first used.
     pub fn new(connector: Connector, count: usize) -> Self {
-        Self { connector, lanes: (0..count.max(1)).map(|_| Lane::default()).collect() }
+        let lanes = (0..count.max(1)).map(|_| Lane::default()).collect();
+        Self { connector, lanes, closed: AtomicBool::new(false) }
     }
 
     /// Runs one short read-only statement in a transaction of its own that `opening` opens; its rows.
@@ -98,6 +100,9 @@ impl Lanes {
         let Some(lane) = self.lanes.iter().min_by_key(|lane| lane.under_way.load(Ordering::Relaxed)) else {
             return Err(DbError::misuse("there are no connections for look-ups"));
         };
+        if self.closed.load(Ordering::Acquire) {
+            return Err(DbError::unavailable("the connections are closed"));
+        }
         let _counted = UnderWay::start(&lane.under_way);
         let open = lane.open(&self.connector).await?;
         match open.run(opening, sql, params).await {
@@ -117,6 +122,7 @@ impl Lanes {
 
     /// Ends the connections once what is under way is answered.
     pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         for lane in &self.lanes {
             lock(&lane.open).take();
         }

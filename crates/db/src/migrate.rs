@@ -134,7 +134,7 @@ pub async fn run(admin: &SecretString) -> Result<Report, MigrateError> {
 
 /// The files this database has not had yet; none means that it is ready for this program.
 pub async fn pending(db: &Db) -> Result<Vec<String>, MigrateError> {
-    let rows = match db.anonymous().await?.read(APPLIED, &[]).await {
+    let rows = match db.anonymous().read(APPLIED, &[]).await {
         Ok(rows) => rows,
         Err(error) if error.code() == Some("42P01") => Vec::new(),
         Err(error) => return Err(error.into()),

@@ -146,7 +146,8 @@ impl<S: Scope> Tx<S> {
         Batch::new(self)
     }
 
-    /// Registers a statement that travels with COMMIT. If it fails, the transaction fails.
+    /// Registers a statement that travels with COMMIT, in the order of registering. If it fails, the transaction
+    /// fails. A change whose statements need no answer is sent whole like this: one wait.
     pub fn before_commit(&mut self, sql: &'static str, params: Vec<Box<dyn ToSql + Sync + Send>>) {
         self.before_commit.push((sql, params));
     }
@@ -174,7 +175,7 @@ impl<S: Scope> Tx<S> {
         let callbacks = std::mem::take(&mut self.after_commit);
         let task = self.lender.tasks.spawn_on(
             async move {
-                finish(connection, opening, &partings).await?;
+                finish(connection, opening, &partings, "COMMIT").await?;
                 run_all(callbacks);
                 Ok(())
             },
@@ -184,6 +185,16 @@ impl<S: Scope> Tx<S> {
             reason: format!("the commit was interrupted: {error}"),
             outcome_unknown: true,
         })?
+    }
+
+    /// Does all that [`Tx::commit`] would do, and takes it back: what fails there fails here.
+    pub async fn rehearse(mut self) -> Result<(), DbError> {
+        self.usable()?;
+        self.lend().await?;
+        let opening = (self.phase == Phase::Fresh).then(|| self.opening.write());
+        let partings = std::mem::take(&mut self.before_commit);
+        let Some(connection) = self.connection.take() else { return Ok(()) };
+        finish(connection, opening, &partings, "ROLLBACK").await
     }
 
     /// Rolls back and waits until that is done. Dropping does the same without waiting.
@@ -316,15 +327,20 @@ fn run_all(callbacks: Vec<Callback>) {
     }
 }
 
-/// Sends what travels with COMMIT, and COMMIT.
-async fn finish(mut connection: Lent, opening: Option<String>, partings: &[Parting]) -> Result<(), DbError> {
+/// Sends what travels with COMMIT, and COMMIT, or what else is to end the transaction.
+async fn finish(
+    mut connection: Lent,
+    opening: Option<String>,
+    partings: &[Parting],
+    closing: &str,
+) -> Result<(), DbError> {
     let params: Vec<Vec<&(dyn ToSql + Sync)>> = partings
         .iter()
         .map(|(_, params)| params.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect())
         .collect();
     let statements: Vec<Asked<'_>> =
         partings.iter().zip(&params).map(|((sql, _), params)| (Sql::fixed(sql), params.as_slice())).collect();
-    let outcome = wire::send(&mut connection, opening.as_deref(), &statements, Some("COMMIT")).await;
+    let outcome = wire::send(&mut connection, opening.as_deref(), &statements, Some(closing)).await;
     let failure = match outcome {
         Ok(_) => return Ok(()),
         Err(error) if is_connection_loss(&error) => {

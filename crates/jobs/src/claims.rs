@@ -104,7 +104,7 @@ impl Claims<'_> {
             return Ok(false);
         }
         let now = self.inner.clock.now();
-        let mut tx = self.inner.db.system("jobs: claim").await?;
+        let mut tx = self.inner.db.system("jobs: claim");
         let (mut taken, mut more) = (Vec::new(), false);
         for (n, Group { kinds, room }) in groups.into_iter().enumerate() {
             if free == 0 && n > 0 {

@@ -110,7 +110,7 @@ impl Driver {
     }
 
     async fn load(&self) -> Result<Option<Image>, DbError> {
-        let mut tx = self.db.org(&self.context).await?;
+        let mut tx = self.db.org(&self.context)?;
         let image = save::load(&mut tx, self.operation).await?;
         tx.commit().await?;
         Ok(image)
@@ -139,7 +139,7 @@ impl Driver {
 
     /// One step boundary: gives what was decided and the image as it is stored now.
     async fn boundary(&self, mut image: Image, counters: &[Counted]) -> Result<(Turn, Image), DbError> {
-        let mut tx = self.db.org(&self.context).await?;
+        let mut tx = self.db.org(&self.context)?;
         let (stored, pause) = save::boundary(&mut tx, &self.lease, self.operation).await?;
         let cancelling = stored == OperationState::Cancelling;
         if cancelling {

@@ -97,7 +97,7 @@ pub struct Depth {
 
 /// Looks how full the queue is, over all organizations.
 pub(crate) async fn depth(db: &Db) -> Result<Depth, DbError> {
-    let mut tx = db.system("jobs: measure the queue").await?;
+    let mut tx = db.system("jobs: measure the queue");
     let mut batch = tx.batch();
     batch.add(STEER, &[]).add(DEPTH, &[]);
     let rows = batch.rows().await?.pop().unwrap_or_default();

@@ -67,7 +67,7 @@ async fn poke_the_asked(db: &Db, held: &[Held]) -> Result<(), DbError> {
     if operations.is_empty() {
         return Ok(());
     }
-    let tx = db.system("jobs: find operations asked to stop").await?;
+    let tx = db.system("jobs: find operations asked to stop");
     let rows = tx.read(ASKED, &[&organizations, &operations]).await?;
     let asked: Vec<OperationId> = rows.iter().map(|row| OperationId::from(row.get::<_, Uuid>(0))).collect();
     for held in held.iter().filter(|held| held.operation.is_some_and(|id| asked.contains(&id))) {

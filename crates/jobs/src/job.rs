@@ -131,8 +131,8 @@ pub struct JobRun {
 
 impl JobRun {
     /// A transaction inside the job's organization, as actor `worker:<kind>`.
-    pub async fn org(&self) -> Result<Tx<Org>, DbError> {
-        self.db.org(&self.context).await
+    pub fn org(&self) -> Result<Tx<Org>, DbError> {
+        self.db.org(&self.context)
     }
 
     /// Whose transactions [`JobRun::org`] makes.

@@ -105,8 +105,8 @@ pub struct StepContext {
 
 impl StepContext {
     /// A transaction inside the operation's organization, as actor `worker:<kind>`.
-    pub async fn org(&self) -> Result<Tx<Org>, DbError> {
-        self.db.org(&self.context).await
+    pub fn org(&self) -> Result<Tx<Org>, DbError> {
+        self.db.org(&self.context)
     }
 
     /// Whose transactions [`StepContext::org`] makes.

@@ -188,7 +188,7 @@ pub async fn wait_operation(
     let payload = announcement(context.organization, id);
     let deadline = tokio::time::Instant::now() + at_most;
     loop {
-        let mut tx = db.org(context).await?;
+        let mut tx = db.org(context)?;
         let found = find_operation(&mut tx, id).await?;
         tx.commit().await?;
         let now = tokio::time::Instant::now();

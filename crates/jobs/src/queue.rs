@@ -292,7 +292,7 @@ pub(crate) async fn extend(db: &Db, leases: &[Lease], by: Duration) -> Result<Ve
     let organizations: Vec<Uuid> = leases.iter().map(|lease| lease.organization.uuid()).collect();
     let jobs: Vec<Uuid> = leases.iter().map(|lease| lease.job.uuid()).collect();
     let tokens: Vec<i64> = leases.iter().map(|lease| lease.token).collect();
-    let mut tx = db.system("jobs: renew leases").await?;
+    let mut tx = db.system("jobs: renew leases");
     let (by, held): (f64, [&(dyn ToSql + Sync); 3]) = (by.as_secs_f64(), [&organizations, &jobs, &tokens]);
     let mut batch = tx.batch();
     batch.add(STEER, &[]);
@@ -313,7 +313,7 @@ pub(crate) fn delete_at_commit(tx: &mut Tx<Org>, lease: &Lease) {
 
 /// The job is done. Whether it was still ours makes no difference: if not, another worker does it again.
 pub(crate) async fn delete(db: &Db, lease: &Lease) -> Result<(), DbError> {
-    let mut tx = db.system("jobs: finish").await?;
+    let mut tx = db.system("jobs: finish");
     tx.before_commit(UNWAITED, Vec::new());
     let (organization, job) = lease.keys();
     tx.before_commit(DELETE, vec![Box::new(organization), Box::new(job), Box::new(lease.token)]);
@@ -339,7 +339,7 @@ pub(crate) enum PutOff {
 
 /// Leaves a job that is not done.
 pub(crate) async fn put_off(db: &Db, lease: &Lease, how: &PutOff) -> Result<(), DbError> {
-    let mut tx = db.system("jobs: put off").await?;
+    let mut tx = db.system("jobs: put off");
     tx.before_commit(UNWAITED, Vec::new());
     let (organization, job) = lease.keys();
     let (run_at, error, uncounted) = how.columns();
@@ -390,7 +390,7 @@ WHERE organization_id = $1 AND id = $2 AND lease = $3";
 
 /// The job becomes a dead letter.
 pub(crate) async fn bury(db: &Db, lease: &Lease, clock: &Clock, error: &StepError) -> Result<(), DbError> {
-    let mut tx = db.system("jobs: bury").await?;
+    let mut tx = db.system("jobs: bury");
     let (organization, job) = lease.keys();
     tx.execute(BURY, &[&organization, &job, &lease.token, &clock.now(), &error.to_json()]).await?;
     tx.commit().await
@@ -410,7 +410,7 @@ mod tests {
     #[tokio::test]
     async fn a_claim_goes_along_the_index_whatever_the_statistics_say() {
         let test = TestDb::new(Clock::system()).await;
-        let mut tx = test.db.system("test: explain a claim").await.unwrap();
+        let mut tx = test.db.system("test: explain a claim");
         tx.execute(FILL, &[]).await.unwrap();
         tx.query(STEER, &[]).await.unwrap();
         let explain = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {CLAIM}");

@@ -161,7 +161,7 @@ impl Tender {
         let next = later(now, self.inner.jitter.around(period, 0.1));
         let implausible = later(now, period * 2);
         let lease = self.inner.limits.lease.as_secs_f64();
-        let mut tx = self.inner.db.system("jobs: take a reconciler").await?;
+        let mut tx = self.inner.db.system("jobs: take a reconciler");
         if hasten {
             tx.execute(HASTEN, &[&name, &now]).await?;
         }
@@ -172,11 +172,11 @@ impl Tender {
 
     async fn look(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, DbError> {
         let name = self.reconciler.name();
-        let tx = self.inner.db.system("jobs: look at a reconciler").await?;
+        let tx = self.inner.db.system("jobs: look at a reconciler");
         if let Some(row) = tx.read(LOOK, &[&name]).await?.first() {
             return Ok(row.get(0));
         }
-        let mut tx = self.inner.db.system("jobs: register a reconciler").await?;
+        let mut tx = self.inner.db.system("jobs: register a reconciler");
         tx.execute(ENSURE, &[&name, &now]).await?;
         tx.commit().await?;
         Ok(now)
@@ -195,7 +195,7 @@ impl Tender {
             () = self.stopping.cancelled() => return self.give_back(lease).await,
         };
         let now = self.inner.clock.now();
-        let mut tx = self.inner.db.system("jobs: finish a reconciler").await?;
+        let mut tx = self.inner.db.system("jobs: finish a reconciler");
         let outcome = match &answer {
             Ok(summary) => {
                 *failures = 0;
@@ -215,7 +215,7 @@ impl Tender {
     }
 
     async fn give_back(&self, lease: i64) -> Result<(), DbError> {
-        let mut tx = self.inner.db.system("jobs: give a reconciler back").await?;
+        let mut tx = self.inner.db.system("jobs: give a reconciler back");
         tx.execute(GIVE_BACK, &[&self.reconciler.name(), &lease, &self.inner.clock.now()]).await?;
         tx.commit().await
     }
@@ -240,7 +240,7 @@ impl Tender {
     }
 
     async fn extend(&self, lease: i64, span: Duration) -> Result<bool, DbError> {
-        let mut tx = self.inner.db.system("jobs: renew a reconciler's lease").await?;
+        let mut tx = self.inner.db.system("jobs: renew a reconciler's lease");
         let extended = tx.execute(EXTEND, &[&self.reconciler.name(), &lease, &span.as_secs_f64()]).await?;
         tx.commit().await?;
         Ok(extended == 1)

@@ -37,7 +37,7 @@ impl Reconciler for Partitions {
     }
 
     async fn reconcile(&self, ctx: &ReconcileContext) -> Result<Summary, StepError> {
-        let mut tx = ctx.db.system("jobs: keep partitions").await?;
+        let mut tx = ctx.db.system("jobs: keep partitions");
         let sql = "SELECT coalesce(sum(created), 0), coalesce(sum(dropped), 0) FROM upkeep_partitions($1)";
         let row = tx.query_one(sql, &[&ctx.clock.now()]).await?;
         tx.commit().await?;
@@ -66,7 +66,7 @@ impl Reconciler for ExpiredKeys {
         let now = ctx.clock.now();
         let mut deleted = 0;
         loop {
-            let mut tx = ctx.db.system("jobs: delete expired idempotency keys").await?;
+            let mut tx = ctx.db.system("jobs: delete expired idempotency keys");
             let some = tx.execute(EXPIRED_KEYS, &[&now, &BATCH]).await?;
             tx.commit().await?;
             deleted += some;
@@ -113,7 +113,7 @@ impl Reconciler for OldOperations {
 }
 
 async fn delete_old(ctx: &ReconcileContext, before: chrono::DateTime<chrono::Utc>) -> Result<u64, DbError> {
-    let mut tx = ctx.db.system("jobs: delete old operations").await?;
+    let mut tx = ctx.db.system("jobs: delete old operations");
     let deleted = tx.execute(OLD_OPERATIONS, &[&before, &(BATCH / 10)]).await?;
     tx.commit().await?;
     Ok(deleted)

@@ -3,7 +3,8 @@
 //!
 //! Reading order: [`id`] (what things are called), [`resource`] (what exists in a cloud), [`role`] and
 //! [`permission`] (who may do what), [`operation`] (the states of long work), [`problem`] (how a refusal
-//! looks on the wire), [`filter`] (AIP-160), [`clock`] (the only place that asks for the time).
+//! looks on the wire), [`filter`] (AIP-160), [`clock`] (the only place that asks for the time),
+//! [`rfc3339`] (how times are written).
 //!
 //! Nothing here does IO, and nothing but [`clock`] knows what time it is.
 
@@ -14,6 +15,7 @@ pub mod operation;
 pub mod permission;
 pub mod problem;
 pub mod resource;
+pub mod rfc3339;
 pub mod role;
 pub mod words;
 

@@ -18,19 +18,22 @@ const CREDENTIALS: &str = "
                                             binding_version, binding, updated_at)
     SELECT organization_id, id, 'none', '\\x00', '\\x00', '\\x00', 1, '{}', now()
       FROM cloud_providers p WHERE name LIKE 'provider %'";
+/// As a sync writes them: ids that begin as their provider's does, in the order of the ids.
 const RESOURCES: &str = "
     INSERT INTO cloud_resources (organization_id, id, provider_id, scope, kind, native_id, name, region, zone, state,
                                  native_state, size, vcpus, memory_mib, tags, attributes, raw, created_at, digest,
                                  first_seen_at, valid_from)
-    SELECT p.organization_id, gen_random_uuid(), p.id, 'ec2/instances@eu-west-1', 'compute_instance',
+    SELECT p.organization_id, overlay(gen_random_uuid()::text placing left(p.id::text, 13) from 1)::uuid AS id, p.id,
+           'ec2/instances@eu-west-1', 'compute_instance',
            'arn:aws:ec2:eu-west-1:123456789012:instance/i-' || md5(p.id::text || n), 'web-' || n, 'eu-west-1',
            'eu-west-1' || (ARRAY['a', 'b', 'c'])[1 + n % 3], (ARRAY['running', 'stopped'])[1 + n % 2], 'running',
            (ARRAY['m7g.large', 'm7g.xlarge', 'c7g.large', 'r7g.2xlarge'])[1 + n % 4], 2 + n % 30, 8192,
-           jsonb_build_object('Name', 'web-' || n, 'venue', 'venue-' || n % 50, 'environment', 'production'),
+           json_build_object('Name', 'web-' || n, 'venue', 'venue-' || n % 50, 'environment', 'production'),
            '{\"vcpus\": 2, \"memory_mib\": 8192, \"private_address\": \"10.0.12.7\", \"public_address\": \"203.0.113.9\",
              \"architecture\": \"arm64\", \"lifecycle\": \"on_demand\"}',
            '{\"imageId\": \"ami-0abcdef1234567890\"}', now() - n * interval '1 minute', '\\x00', now(), now()
-      FROM cloud_providers p, generate_series(1, $1::integer) AS n WHERE p.name LIKE 'provider %'";
+      FROM cloud_providers p, generate_series(1, $1::integer) AS n WHERE p.name LIKE 'provider %'
+     ORDER BY 1, 2";
 const SCOPES: &str = "
     INSERT INTO sync_scopes (organization_id, provider_id, scope, service, region, complete_at, attempted_at, resources)
     SELECT p.organization_id, p.id, service || '@' || region, service, region, now(), now(), 0
@@ -40,7 +43,7 @@ const SCOPES: &str = "
      WHERE p.name LIKE 'provider %'";
 const TAGS: &str = "
     INSERT INTO cloud_resource_tags (organization_id, key, value, resource_id)
-    SELECT r.organization_id, t.key, t.value, r.id FROM cloud_resources r, jsonb_each_text(r.tags) AS t
+    SELECT r.organization_id, t.key, t.value, r.id FROM cloud_resources r, json_each_text(r.tags) AS t
      WHERE r.scope = 'ec2/instances@eu-west-1' AND r.digest = '\\x00'";
 const NOW: &str = "SELECT pg_current_xact_id()::text::bigint";
 const ROWS_WRITTEN: &str = "SELECT count(*) FROM cloud_resources WHERE xmin::text::bigint >= $1";
@@ -55,7 +58,9 @@ pub async fn fill(admin: &SecretString, each: u32) -> Result<f64> {
     let per_provider = i32::try_from(each / 20)?;
     client.execute(RESOURCES, &[&per_provider]).await?;
     client.execute(TAGS, &[]).await?;
-    client.batch_execute("VACUUM ANALYZE cloud_resources, cloud_resource_tags, cloud_providers, sync_scopes").await?;
+    client
+        .batch_execute("VACUUM ANALYZE cloud_resources, cloud_resource_tags, cloud_providers, sync_scopes")
+        .await?;
     Ok(began.elapsed().as_secs_f64())
 }
 

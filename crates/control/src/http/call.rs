@@ -46,8 +46,8 @@ impl Call {
 
     /// A transaction in the actor's organization, for a read or a change. A change made under an
     /// `Idempotency-Key` marks the key as used when it commits.
-    pub async fn tx(&self) -> Result<Tx<Org>, Fault> {
-        let mut tx = self.app.db.org(&self.actor.context(&self.meta)).await?;
+    pub fn tx(&self) -> Result<Tx<Org>, Fault> {
+        let mut tx = self.app.db.org(&self.actor.context(&self.meta))?;
         if let Some(reservation) = &self.idempotency {
             reservation.mark_committed(&mut tx);
         }
@@ -68,8 +68,8 @@ pub struct PublicCall {
 
 impl PublicCall {
     /// A transaction without an organization: only the look-ups made for it answer.
-    pub async fn tx(&self) -> Result<Tx<Anonymous>, Fault> {
-        Ok(self.app.db.anonymous().await?)
+    pub fn tx(&self) -> Tx<Anonymous> {
+        self.app.db.anonymous()
     }
 }
 

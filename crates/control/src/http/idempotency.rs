@@ -97,7 +97,7 @@ pub async fn reserve(
     };
     let fingerprint = fingerprint(app, body)?;
     let now = app.clock.now();
-    let mut tx = app.db.org(context).await?;
+    let mut tx = app.db.org(context)?;
     let taken = tx
         .query_opt(
             RESERVE,
@@ -143,7 +143,7 @@ impl Reservation {
         response: Response<Body>,
     ) -> Result<Response<Body>, Fault> {
         let status = response.status();
-        let mut tx = app.db.org(context).await?;
+        let mut tx = app.db.org(context)?;
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             tx.execute(FORGET, &self.params()).await?;
             tx.commit().await?;

@@ -59,7 +59,8 @@ impl fmt::Debug for TestDb {
 impl TestDb {
     /// A fresh database with all migrations.
     pub async fn new(clock: Clock) -> Self {
-        Self::with_sizes(clock, PoolSizes { app: 4, system: 2, lanes: 1, wait: Duration::from_secs(10) }).await
+        Self::with_sizes(clock, PoolSizes { app: 4, system: 2, lanes: 1, wait: Duration::from_secs(10) })
+            .await
     }
 
     /// As [`TestDb::new`], with pools of these sizes.

@@ -46,7 +46,7 @@ async fn open(urls: &DatabaseUrls) -> Db {
 
 async fn count_migrations(db: &Db) -> usize {
     const SQL: &str = "SELECT version FROM schema_migrations";
-    db.anonymous().await.unwrap().read(SQL, &[]).await.unwrap().len()
+    db.anonymous().read(SQL, &[]).await.unwrap().len()
 }
 
 fn postmaster(data_dir: &Path) -> Pid {
@@ -118,7 +118,7 @@ async fn the_server_has_no_network_address_and_its_files_are_closed() {
     let folder = folder();
     let server = embedded::start(&options(folder.path())).await.unwrap();
     let db = open(server.urls()).await;
-    let rows = db.anonymous().await.unwrap().read(SETTINGS, &[]).await.unwrap();
+    let rows = db.anonymous().read(SETTINGS, &[]).await.unwrap();
     for row in rows {
         let (name, setting): (String, String) = (row.get(0), row.get(1));
         let wanted = match name.as_str() {

@@ -121,14 +121,14 @@ async fn a_plan_that_reads_the_whole_tenant_is_told_from_one_that_does_not() {
     let test = database().await;
     let owner = test.client(&test.urls.admin).await;
     owner.batch_execute("CREATE INDEX notes_kind ON notes (organization_id, kind, id)").await.unwrap();
-    let mut tx = test.db.org(&somebody()).await.unwrap();
+    let mut tx = test.db.org(&somebody()).unwrap();
     tx.execute("INSERT INTO notes (organization_id, id, body) VALUES (current_organization(), 1, 'x')", &[])
         .await
         .unwrap();
     tx.commit().await.unwrap();
     pretend_rows(&test, "notes", 1_000_000).await;
 
-    let mut tx = test.db.org(&somebody()).await.unwrap();
+    let mut tx = test.db.org(&somebody()).unwrap();
     for (sql, whole) in [
         ("SELECT body FROM notes WHERE id = 7", false),
         ("SELECT body FROM notes WHERE kind = 'loud' ORDER BY id LIMIT 50", false),

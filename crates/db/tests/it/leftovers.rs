@@ -58,7 +58,7 @@ impl World {
     async fn suffer(&mut self, who: usize, fate: Fate) {
         self.next += 1;
         let id = self.next;
-        let mut tx = self.test.db.org(&self.organizations[who]).await.unwrap();
+        let mut tx = self.test.db.org(&self.organizations[who]).unwrap();
         match fate {
             Fate::Unused => return,
             Fate::ReadAbandoned(after) => {
@@ -96,14 +96,14 @@ impl World {
     }
 
     async fn check(&self) {
-        let nobody = self.test.db.anonymous().await.unwrap().read(SETTINGS, &[]).await.unwrap();
+        let nobody = self.test.db.anonymous().read(SETTINGS, &[]).await.unwrap();
         let left: (String, String) = (nobody[0].get(0), nobody[0].get(1));
         assert_eq!(left, (String::new(), "on".to_owned()));
         let actor: Option<String> = nobody[0].get(2);
         assert_eq!(actor.unwrap_or_default(), "");
-        assert!(self.test.db.anonymous().await.unwrap().read(IDS, &[]).await.unwrap().is_empty());
+        assert!(self.test.db.anonymous().read(IDS, &[]).await.unwrap().is_empty());
         for (who, context) in self.organizations.iter().enumerate() {
-            let rows = self.test.db.org(context).await.unwrap().read(IDS, &[]).await.unwrap();
+            let rows = self.test.db.org(context).unwrap().read(IDS, &[]).await.unwrap();
             let ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
             assert_eq!(&ids, self.committed.get(&who).unwrap_or(&Vec::new()));
         }

@@ -4,6 +4,7 @@
 
 mod connecting;
 mod embedded;
+mod lanes;
 mod ledgers;
 mod leftovers;
 mod notices;

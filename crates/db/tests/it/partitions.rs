@@ -32,12 +32,12 @@ async fn samples(span: &str, keep: &str) -> TestDb {
 }
 
 async fn partitions(test: &TestDb) -> Vec<String> {
-    let rows = test.db.system("test").await.unwrap().read(PARTITIONS, &[]).await.unwrap();
+    let rows = test.db.system("test").read(PARTITIONS, &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }
 
 async fn insert(test: &TestDb, context: &OrgContext, at: DateTime<Utc>) {
-    let mut tx = test.db.org(context).await.unwrap();
+    let mut tx = test.db.org(context).unwrap();
     tx.execute(INSERT, &[&at]).await.unwrap();
     tx.commit().await.unwrap();
 }
@@ -47,7 +47,7 @@ fn now(test: &TestDb) -> DateTime<Utc> {
 }
 
 async fn upkeep(test: &TestDb, at: DateTime<Utc>) -> (i32, i32) {
-    let mut tx = test.db.system("test").await.unwrap();
+    let mut tx = test.db.system("test");
     let row = tx.query_one(UPKEEP, &[&at]).await.unwrap();
     tx.commit().await.unwrap();
     (row.get(0), row.get(1))
@@ -68,8 +68,7 @@ async fn partitions_are_made_ahead_and_dropped_by_retention() {
     let (created, dropped) = upkeep(&test, later).await;
     assert!(created >= 3, "{created}");
     assert!(dropped >= 1, "{dropped}");
-    let rows =
-        test.db.org(&context).await.unwrap().read("SELECT at, tableoid::regclass::text FROM samples", &[]);
+    let rows = test.db.org(&context).unwrap().read("SELECT at, tableoid::regclass::text FROM samples", &[]);
     let rows = rows.await.unwrap();
     assert_eq!(rows.len(), 1, "the old row went with its partition");
     assert_ne!(rows[0].get::<_, String>(1), "samples_default");
@@ -82,7 +81,7 @@ async fn a_partition_asked_for_by_name_is_refused_and_the_catalogue_holds() {
     insert(&test, &somebody(), now(&test)).await;
     for partition in partitions(&test).await {
         let sql = format!("SELECT * FROM {partition}");
-        let asked = test.db.anonymous().await.unwrap().read_dynamic(&sql, &[]).await;
+        let asked = test.db.anonymous().read_dynamic(&sql, &[]).await;
         assert!(asked.unwrap_err().is_denied(), "{partition}");
     }
     let violations = marquee_db::testing::catalogue_violations(&test).await;
@@ -92,7 +91,7 @@ async fn a_partition_asked_for_by_name_is_refused_and_the_catalogue_holds() {
 #[tokio::test]
 async fn only_the_system_may_keep_partitions_up() {
     let test = samples("day", "30 days").await;
-    let mut tx = test.db.org(&somebody()).await.unwrap();
+    let mut tx = test.db.org(&somebody()).unwrap();
     let future = now(&test) + TimeDelta::days(36_500);
     assert!(tx.query(UPKEEP, &[&future]).await.unwrap_err().is_denied());
 }

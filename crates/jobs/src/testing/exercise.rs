@@ -157,7 +157,7 @@ impl Exercise<'_> {
     }
 
     async fn start(&self) -> OperationId {
-        let mut tx = self.db.org(&self.context).await.expect("a transaction");
+        let mut tx = self.db.org(&self.context).expect("a transaction");
         let started =
             start_operation(&mut tx, (self.operation)()).await.expect("the operation can be started");
         tx.commit().await.expect("a commit");

@@ -65,7 +65,7 @@ const UNFINISHED: &str = "SELECT kind, state, error::text FROM jobs ORDER BY org
 
 /// Every job there is, dead letters too, as a line of text each: at the end of a test there should be none.
 pub async fn leftover_jobs(db: &Db) -> Result<Vec<String>, DbError> {
-    let tx = db.system("testing: leftover jobs").await?;
+    let tx = db.system("testing: leftover jobs");
     let rows = tx.read(UNFINISHED, &[]).await?;
     let line = |row: &marquee_db::Row| {
         let (kind, state, error) =
@@ -91,7 +91,7 @@ pub async fn work_until_idle(workers: &Workers, db: &Db) -> Result<Vec<String>, 
 
 async fn until_idle(db: &Db) -> Result<(), DbError> {
     loop {
-        let tx = db.system("testing: is the queue idle").await?;
+        let tx = db.system("testing: is the queue idle");
         let sql = "SELECT EXISTS (SELECT FROM jobs WHERE state IN ('ready', 'running'))";
         let busy = tx.read(sql, &[]).await?.first().is_some_and(|row| row.get(0));
         if !busy {
@@ -103,7 +103,7 @@ async fn until_idle(db: &Db) -> Result<(), DbError> {
 
 /// Ends every lease, as if all workers had been silent for too long.
 pub async fn end_leases(db: &Db) -> Result<(), DbError> {
-    let mut tx = db.system("testing: end leases").await?;
+    let mut tx = db.system("testing: end leases");
     tx.execute("UPDATE jobs SET lease_until = '-infinity' WHERE state = 'running'", &[]).await?;
     tx.commit().await
 }

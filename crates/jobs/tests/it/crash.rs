@@ -46,7 +46,7 @@ impl OperationKind for Late {
             self.waiting.notify_one();
             self.go_on.notified().await;
         }
-        let mut tx = ctx.org().await?;
+        let mut tx = ctx.org()?;
         let outcome = match ctx.fence(&mut tx).await {
             Ok(()) => {
                 ctx.progress(&mut tx, json!({ "written": 1 }));

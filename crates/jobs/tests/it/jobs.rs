@@ -21,7 +21,7 @@ fn job(payload: &str) -> NewJob {
 async fn a_job_exists_if_and_only_if_its_transaction_committed() {
     let bed = Bed::new().await;
     let notes = Notebook::new("note");
-    let mut tx = bed.org().await;
+    let mut tx = bed.org();
     enqueue(&mut tx, job("rolled back")).await.unwrap();
     tx.rollback().await.unwrap();
     bed.enqueue(job("committed")).await;
@@ -101,7 +101,7 @@ async fn a_failing_job_is_tried_again_until_it_is_a_dead_letter_that_can_be_retr
     .await;
     assert_eq!(notes.ran().len(), 5);
 
-    let mut tx = bed.org().await;
+    let mut tx = bed.org();
     let letters = dead_letters(&mut tx, None, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].id, letters[0].attempt), (dead, 2));
@@ -113,7 +113,7 @@ async fn a_failing_job_is_tried_again_until_it_is_a_dead_letter_that_can_be_retr
         notes.ran().len() == 7
     })
     .await;
-    let mut tx = bed.org().await;
+    let mut tx = bed.org();
     assert!(drop_dead_letter(&mut tx, dead).await.unwrap());
     assert_eq!(retry_dead_letter(&mut tx, dead).await.unwrap(), Revived::NotFound);
     tx.commit().await.unwrap();
@@ -129,7 +129,7 @@ async fn a_dead_letter_whose_work_a_newer_job_does_is_left_alone() {
     let workers = workers(&bed.db, &bed.clock, Registry::new().job(notes));
     work_until_idle(&workers, &bed.db).await.unwrap();
     assert!(matches!(bed.enqueue(keyed()).await, Enqueued::New(_)));
-    let mut tx = bed.org().await;
+    let mut tx = bed.org();
     assert_eq!(retry_dead_letter(&mut tx, dead).await.unwrap(), Revived::Superseded);
 }
 
@@ -184,7 +184,7 @@ impl marquee_jobs::JobHandler for Chains {
     }
 
     async fn run(&self, run: &marquee_jobs::JobRun) -> Result<(), StepError> {
-        let mut tx = run.org().await?;
+        let mut tx = run.org()?;
         enqueue(&mut tx, job("chained")).await?;
         run.finish_with(&mut tx);
         tx.commit().await?;
@@ -199,7 +199,7 @@ async fn an_organization_sees_only_its_own_dead_letters() {
     let notes = Notebook::answering("note", |_| Err(StepError::transient("no", "No.")));
     let workers = workers(&bed.db, &bed.clock, Registry::new().job(notes));
     work_until_idle(&workers, &bed.db).await.unwrap();
-    let mut tx = bed.db.org(&someone()).await.unwrap();
+    let mut tx = bed.db.org(&someone()).unwrap();
     assert_eq!(dead_letters(&mut tx, None, 10).await.unwrap(), []);
     assert_eq!(retry_dead_letter(&mut tx, dead).await.unwrap(), Revived::NotFound);
 }

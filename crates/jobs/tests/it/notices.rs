@@ -46,7 +46,7 @@ async fn a_cancel_is_found_by_the_heartbeat() {
         let policy = Policy::Partial { parallel: 1 };
         let id = bed.start(building(policy, &[("wait", json!({})), ("b", json!({}))])).await.id();
         waiter.waiting.notified().await;
-        let mut tx = bed.org().await;
+        let mut tx = bed.org();
         assert_eq!(cancel_operation(&mut tx, id).await.unwrap(), CancelOutcome::Cancelling);
         tx.commit().await.unwrap();
         until("it is done", || async { bed.operation(id).await.state.is_done() }).await;
@@ -62,7 +62,7 @@ async fn whoever_waits_for_an_operation_looks_for_himself() {
     let id = bed.start(building(Policy::Unwind, &[])).await.id();
     let ending = async {
         // Straight in the database, where nobody tells anybody.
-        let mut tx = bed.db.system("test: end an operation silently").await.unwrap();
+        let mut tx = bed.db.system("test: end an operation silently");
         tx.execute("UPDATE operations SET state = 'succeeded', finished_at = now()", &[]).await.unwrap();
         tx.commit().await.unwrap();
     };

@@ -131,7 +131,7 @@ async fn starting_with_the_key_of_one_under_way_joins_it() {
 }
 
 async fn cancel(bed: &Bed, id: OperationId) -> CancelOutcome {
-    let mut tx = bed.org().await;
+    let mut tx = bed.org();
     let outcome = cancel_operation(&mut tx, id).await.unwrap();
     tx.commit().await.unwrap();
     outcome
@@ -150,7 +150,7 @@ async fn an_operation_cancelled_before_it_began_does_nothing() {
         assert_eq!(cancel(&bed, id).await, CancelOutcome::Done(OperationState::Cancelled));
     }
     assert_eq!(cancel(&bed, OperationId::new()).await, CancelOutcome::NotFound);
-    let mut stranger = bed.db.org(&someone()).await.unwrap();
+    let mut stranger = bed.db.org(&someone()).unwrap();
     let id = bed.start(building(PARTIAL, &[])).await.id();
     assert_eq!(cancel_operation(&mut stranger, id).await.unwrap(), CancelOutcome::NotFound);
 }
@@ -196,7 +196,7 @@ async fn a_step_can_pause_the_operation_and_a_person_resume_it() {
         assert_eq!(paused.pause_reason.as_deref(), Some("The credentials were revoked."));
         assert_eq!(bed.states(id).await, "a=succeeded b=pending c=pending");
         bed.nothing_left().await;
-        let mut tx = bed.org().await;
+        let mut tx = bed.org();
         assert_eq!(resume_operation(&mut tx, id).await.unwrap(), PauseOutcome::Accepted);
         tx.commit().await.unwrap();
         until("it is done", || async { bed.operation(id).await.state.is_done() }).await;
@@ -212,7 +212,7 @@ async fn a_person_can_pause_an_operation_and_cancel_it_while_it_is_paused() {
     let bed = Bed::new().await;
     let builder = Builder::default();
     let id = bed.start(building(Policy::Unwind, &plain(&["a", "b"]))).await.id();
-    let mut tx = bed.org().await;
+    let mut tx = bed.org();
     assert_eq!(pause_operation(&mut tx, id, "A freeze is on.").await.unwrap(), PauseOutcome::Accepted);
     tx.commit().await.unwrap();
     let crew = workers(&bed.db, &bed.clock, Registry::new().operation(builder.clone()));
@@ -222,7 +222,7 @@ async fn a_person_can_pause_an_operation_and_cancel_it_while_it_is_paused() {
     assert_eq!(paused.pause_reason.as_deref(), Some("A freeze is on."));
     assert_eq!(cancel(&bed, id).await, CancelOutcome::Cancelling);
     assert_eq!(bed.finish(builder.clone(), id).await.state, OperationState::Cancelled);
-    let mut tx = bed.org().await;
+    let mut tx = bed.org();
     assert_eq!(
         resume_operation(&mut tx, id).await.unwrap(),
         PauseOutcome::Refused(OperationState::Cancelled)

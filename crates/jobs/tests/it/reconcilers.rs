@@ -71,7 +71,7 @@ async fn a_reconciler_runs_by_period_and_by_nudge() {
     let stop = CancellationToken::new();
     let watching = async {
         until("it runs at the start", || async { counting.runs() == 1 }).await;
-        let mut tx = bed.org().await;
+        let mut tx = bed.org();
         nudge(&mut tx, "counting");
         tx.commit().await.unwrap();
         until("it runs when nudged", || async { counting.runs() == 2 }).await;
@@ -172,7 +172,7 @@ async fn a_failure_is_kept_and_tried_again_before_the_period_is_over() {
 }
 
 async fn failures(bed: &Bed) -> i32 {
-    let tx = bed.db.system("test: look at a reconciler").await.unwrap();
+    let tx = bed.db.system("test: look at a reconciler");
     let sql = "SELECT failures FROM reconcilers WHERE name = 'counting'";
     tx.read(sql, &[]).await.unwrap()[0].get(0)
 }
@@ -195,13 +195,13 @@ async fn the_engine_cleans_up_after_itself() {
         let count = "SELECT (SELECT count(*) FROM operations) + (SELECT count(*) FROM operation_steps)
                           + (SELECT count(*) FROM idempotency_keys)";
         until("the old is gone", || async {
-            let tx = bed.db.system("test: count").await.unwrap();
+            let tx = bed.db.system("test: count");
             tx.read(count, &[]).await.unwrap()[0].get::<_, i64>(0) == 3
         })
         .await;
         until("partitions are kept", || async {
             let sql = "SELECT summary ? 'created' FROM reconcilers WHERE name = 'partition_upkeep'";
-            let tx = bed.db.system("test: look at a reconciler").await.unwrap();
+            let tx = bed.db.system("test: look at a reconciler");
             tx.read(sql, &[]).await.unwrap().first().and_then(|row| row.get(0)) == Some(true)
         })
         .await;
@@ -216,7 +216,7 @@ async fn insert_key(bed: &Bed, key: &str, at: DateTime<Utc>) {
     let sql = "INSERT INTO idempotency_keys
                    (organization_id, principal, method, path, key, fingerprint, locked_until, created_at, expires_at)
                VALUES ($1, 'user:test', 'POST', '/api/x', $2, '\\x00', $3, $3, $3::timestamptz + interval '1 day')";
-    let mut tx = bed.org().await;
+    let mut tx = bed.org();
     tx.execute(sql, &[&organization, &key, &at]).await.unwrap();
     tx.commit().await.unwrap();
 }

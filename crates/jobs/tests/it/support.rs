@@ -40,8 +40,8 @@ impl Bed {
         Self { test, db, clock, context: someone() }
     }
 
-    pub async fn org(&self) -> Tx<Org> {
-        self.db.org(&self.context).await.unwrap()
+    pub fn org(&self) -> Tx<Org> {
+        self.db.org(&self.context).unwrap()
     }
 
     pub async fn enqueue(&self, job: NewJob) -> Enqueued {
@@ -49,7 +49,7 @@ impl Bed {
     }
 
     pub async fn start(&self, operation: NewOperation) -> Started {
-        let mut tx = self.org().await;
+        let mut tx = self.org();
         let started = start_operation(&mut tx, operation).await.unwrap();
         tx.commit().await.unwrap();
         started
@@ -66,14 +66,14 @@ impl Bed {
     }
 
     pub async fn operation(&self, id: OperationId) -> OperationRow {
-        let mut tx = self.org().await;
+        let mut tx = self.org();
         let row = find_operation(&mut tx, id).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         row
     }
 
     pub async fn steps(&self, id: OperationId) -> Vec<StepRow> {
-        let mut tx = self.org().await;
+        let mut tx = self.org();
         let steps = operation_steps(&mut tx, id).await.unwrap();
         tx.commit().await.unwrap();
         steps
@@ -102,7 +102,7 @@ pub fn someone() -> OrgContext {
 }
 
 pub async fn enqueue_for(db: &Db, context: &OrgContext, job: NewJob) -> Enqueued {
-    let mut tx = db.org(context).await.unwrap();
+    let mut tx = db.org(context).unwrap();
     let enqueued = enqueue(&mut tx, job).await.unwrap();
     tx.commit().await.unwrap();
     enqueued

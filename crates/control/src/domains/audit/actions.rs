@@ -49,7 +49,7 @@ pub(crate) async fn write_alone(db: &Db, context: &OrgContext, entry: Entry) {
 }
 
 async fn try_write_alone(db: &Db, context: &OrgContext, entry: Entry) -> Result<(), DbError> {
-    let mut tx = db.org(context).await?;
+    let mut tx = db.org(context)?;
     record(&mut tx, entry);
     tx.commit().await
 }
@@ -82,7 +82,7 @@ impl SecurityEvents {
         let suppressed = self.suppressed.swap(0, Ordering::Relaxed);
         let count = i32::try_from(suppressed).unwrap_or(i32::MAX);
         let written = async {
-            let tx = db.anonymous().await?;
+            let tx = db.anonymous();
             store::insert_security_event(tx, kind, meta.address, &meta.request_id, subject, count).await
         };
         if let Err(error) = written.await {

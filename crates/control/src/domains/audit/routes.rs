@@ -23,6 +23,6 @@ async fn list(call: Call, query: AuditQuery) -> Result<Reply<Page<AuditEntry>>, 
     let filter = parse(&store::SCHEMA, query.filter.as_deref())?;
     let text = filter.as_ref().map(ToString::to_string).unwrap_or_default();
     let paging = Paging::new(&call.app, query.limit, query.cursor.as_deref(), format!("audit\n{text}"))?;
-    let entries = store::page(call.tx().await?, filter.as_ref(), paging.after, paging.fetch()).await?;
+    let entries = store::page(call.tx()?, filter.as_ref(), paging.after, paging.fetch()).await?;
     paging.page(&call.app, entries, |last: &AuditEntry| (last.at, last.id)).map(Reply::new)
 }

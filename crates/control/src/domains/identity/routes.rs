@@ -120,7 +120,7 @@ async fn change_password(call: Call, body: ChangePassword) -> Result<Reply<NoCon
 }
 
 async fn whoami(call: Call, _: NoQuery) -> Result<Reply<Me>, Fault> {
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let user = store::users::person(&mut tx, call.actor.user()).await?.ok_or(Fault::NotFound("user"))?;
     let (organization, _) =
         store::organizations::current(tx).await?.ok_or(Fault::NotFound("organization"))?;
@@ -139,7 +139,7 @@ async fn whoami(call: Call, _: NoQuery) -> Result<Reply<Me>, Fault> {
 }
 
 async fn show_organization(call: Call, _: NoQuery) -> Result<Reply<Organization>, Fault> {
-    let found = store::organizations::current(call.tx().await?).await?;
+    let found = store::organizations::current(call.tx()?).await?;
     let (organization, revision) = found.ok_or(Fault::NotFound("organization"))?;
     Ok(Reply::new(organization).version(revision))
 }
@@ -151,7 +151,7 @@ async fn update_organization(call: Call, body: UpdateOrganization) -> Result<Rep
 
 async fn list_members(call: Call, query: ListQuery) -> Result<Reply<Page<Member>>, Fault> {
     let paging = Paging::new(&call.app, query.limit, query.cursor.as_deref(), "members".to_owned())?;
-    let members = store::members::page(call.tx().await?, paging.after, paging.fetch()).await?;
+    let members = store::members::page(call.tx()?, paging.after, paging.fetch()).await?;
     paging.page(&call.app, members, |member| member.id).map(Reply::new)
 }
 
@@ -163,7 +163,7 @@ async fn create_member(call: Call, body: CreateMember) -> Result<Reply<Member>, 
 
 async fn show_member(call: Call, _: NoQuery) -> Result<Reply<Member>, Fault> {
     let id: UserId = call.id("member")?;
-    let member = store::members::one(call.tx().await?, id).await?.ok_or(Fault::NotFound("member"))?;
+    let member = store::members::one(call.tx()?, id).await?.ok_or(Fault::NotFound("member"))?;
     let revision = member.revision;
     Ok(Reply::new(member).version(revision))
 }
@@ -189,7 +189,7 @@ async fn list_sessions(call: Call, query: SessionsQuery) -> Result<Reply<Page<Se
     let binding = format!("sessions everyone={}", query.everyone);
     let paging = Paging::new(&call.app, query.limit, query.cursor.as_deref(), binding)?;
     let now = call.app.clock.now();
-    let mut sessions = store::sessions::page(call.tx().await?, of, paging.after, now, paging.fetch()).await?;
+    let mut sessions = store::sessions::page(call.tx()?, of, paging.after, now, paging.fetch()).await?;
     for session in &mut sessions {
         session.current = call.actor.credential == Credential::Session(session.id);
     }
@@ -204,7 +204,7 @@ async fn revoke_session(call: Call) -> Result<Reply<NoContent>, Fault> {
 
 async fn list_api_keys(call: Call, query: ListQuery) -> Result<Reply<Page<ApiKey>>, Fault> {
     let paging = Paging::new(&call.app, query.limit, query.cursor.as_deref(), "api_keys".to_owned())?;
-    let keys = store::api_keys::page(call.tx().await?, paging.after, paging.fetch()).await?;
+    let keys = store::api_keys::page(call.tx()?, paging.after, paging.fetch()).await?;
     paging.page(&call.app, keys, |key| key.id).map(Reply::new)
 }
 
@@ -216,7 +216,7 @@ async fn create_api_key(call: Call, body: CreateApiKey) -> Result<Reply<CreatedA
 
 async fn show_api_key(call: Call, _: NoQuery) -> Result<Reply<ApiKey>, Fault> {
     let id: ApiKeyId = call.id("API key")?;
-    let key = store::api_keys::one(call.tx().await?, id).await?.ok_or(Fault::NotFound("API key"))?;
+    let key = store::api_keys::one(call.tx()?, id).await?.ok_or(Fault::NotFound("API key"))?;
     Ok(Reply::new(key))
 }
 

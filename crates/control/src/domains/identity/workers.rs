@@ -57,7 +57,7 @@ impl Reconciler for CleanUp {
 
     async fn reconcile(&self, ctx: &ReconcileContext) -> Result<Summary, StepError> {
         let now = ctx.clock.now();
-        let tx = ctx.db.system("remove credentials that are over").await?;
+        let tx = ctx.db.system("remove credentials that are over");
         let removed = store::credentials::remove_ended(tx, now, now - KEYS_SHOWN, now - EVENTS_KEPT).await?;
         Ok(
             json!({ "sessions": removed.sessions, "api_keys": removed.keys, "security_events": removed.events }),

@@ -10,7 +10,7 @@ use crate::{domains::audit, fault::Fault, http::Call};
 
 /// The operation with its steps.
 pub async fn get(call: &Call, id: OperationId) -> Result<OperationDetail, Fault> {
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let operation = find_operation(&mut tx, id).await?.ok_or(Fault::NotFound("operation"))?;
     let steps = operation_steps(&mut tx, id).await?;
     Ok(OperationDetail { operation: operation.into(), steps: steps.into_iter().map(Step::from).collect() })
@@ -25,7 +25,7 @@ pub async fn wait(call: &Call, id: OperationId, at_most: Duration) -> Result<Ope
 
 /// Asks the operation to stop at the next step boundary.
 pub async fn cancel(call: &Call, id: OperationId) -> Result<Operation, Fault> {
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     match cancel_operation(&mut tx, id).await? {
         CancelOutcome::NotFound => return Err(Fault::NotFound("operation")),
         CancelOutcome::Done(state) => {

@@ -42,7 +42,7 @@ async fn list(call: Call, query: ListOperations) -> Result<Reply<Page<Operation>
     let filter = parse(&store::SCHEMA, query.filter.as_deref())?;
     let text = filter.as_ref().map(ToString::to_string).unwrap_or_default();
     let paging = Paging::new(&call.app, query.limit, query.cursor.as_deref(), format!("operations\n{text}"))?;
-    let items = store::list(call.tx().await?, filter.as_ref(), paging.after, paging.fetch()).await?;
+    let items = store::list(call.tx()?, filter.as_ref(), paging.after, paging.fetch()).await?;
     Ok(Reply::new(paging.page(&call.app, items, |last: &Operation| last.id)?))
 }
 

@@ -7,7 +7,7 @@ use marquee_clouds::{Cloud, CloudError, Connection, Connector, ErrorKind};
 use marquee_db::{Org, Tx};
 use marquee_types::ProviderId;
 use secrecy::ExposeSecret;
-use serde_json::Value;
+use serde_json::{Value, value::to_raw_value};
 
 use super::{
     model::{Connected, Draft, SealedCredentials, Stored, Verified, binding, connection},
@@ -43,20 +43,15 @@ pub async fn create(call: &Call, wanted: CreateProvider) -> Result<(Provider, i6
     let verified = if wanted.verify { Some(verify(app, &*connector, &connection).await?) } else { None };
     let credentials = seal(call, id, &draft.kind, &*connector, &connection)?;
     let now = app.clock.now();
-    let mut tx = call.tx().await?;
-    store::insert(&mut tx, id, &draft, &external_id, &credentials, verified.as_ref(), now)
-        .await
-        .on_constraint("cloud_providers_name", || name_taken(&draft.name))?;
-    if call.validate_only {
-        tx.rollback().await?;
-    } else {
-        audit::record(&mut tx, audit::Entry::allowed("providers.create").target("provider", id));
-        tx.commit().await?;
-        if verified.is_some() {
-            app.nudge(resources::SCHEDULER);
-        }
+    let mut tx = call.tx()?;
+    store::insert(&mut tx, id, &draft, &external_id, &credentials, verified.as_ref(), now);
+    audit::record(&mut tx, audit::Entry::allowed("providers.create").target("provider", id));
+    let done = if call.validate_only { tx.rehearse().await } else { tx.commit().await };
+    done.on_constraint("cloud_providers_name", || name_taken(&draft.name))?;
+    if verified.is_some() && !call.validate_only {
+        app.nudge(resources::SCHEDULER);
     }
-    Ok((created(id, draft, external_id, credentials, verified, now), 1))
+    Ok((created(id, draft, external_id, &credentials.description, verified, now)?, 1))
 }
 
 /// The new provider as a read would show it, without reading it.
@@ -64,17 +59,18 @@ fn created(
     id: ProviderId,
     draft: Draft,
     external_id: String,
-    credentials: SealedCredentials,
+    credentials: &Value,
     verified: Option<Verified>,
     now: DateTime<Utc>,
-) -> Provider {
+) -> Result<Provider, Fault> {
+    let written = |value: &Value| to_raw_value(value).map_err(|error| Fault::Internal(error.into()));
     let next_sync_at = Some(draft.first_sync(verified.is_some(), now));
-    Provider {
+    Ok(Provider {
         id,
         name: draft.name,
         kind: draft.kind,
-        settings: draft.settings,
-        credentials: credentials.description,
+        settings: written(&draft.settings)?,
+        credentials: written(credentials)?,
         external_id,
         verified_at: verified.as_ref().map(|v| v.at),
         account: verified.as_ref().map(|v| v.identity.account.clone()),
@@ -84,7 +80,7 @@ fn created(
         last_sync: None,
         created_at: now,
         updated_at: now,
-    }
+    })
 }
 
 /// Replaces a provider's configuration, and its credentials if given.
@@ -94,7 +90,7 @@ pub async fn replace(call: &Call, id: ProviderId, wanted: ReplaceProvider) -> Re
     let draft =
         Draft::new(&wanted.name, wanted.kind, wanted.settings, wanted.sync_interval_seconds, interval)?;
     let connector = connector(app, &draft.kind)?;
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let stored = store::stored(&mut tx, id).await?.ok_or(Fault::NotFound("provider"))?;
     drop(tx);
     let entered = wanted.credentials.is_some();
@@ -108,7 +104,7 @@ pub async fn replace(call: &Call, id: ProviderId, wanted: ReplaceProvider) -> Re
     let now = app.clock.now();
     // Credentials that are kept were checked against the version read above: no other may have come since.
     let based_on = call.if_match.or((!entered).then_some(stored.version));
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let version = store::update(&mut tx, id, based_on, &draft, verified.as_ref(), sealed.as_ref(), now)
         .await
         .on_constraint("cloud_providers_name", || name_taken(&draft.name))?;
@@ -131,7 +127,7 @@ pub async fn replace(call: &Call, id: ProviderId, wanted: ReplaceProvider) -> Re
 /// Disconnects a provider: its credentials go at once, its resources leave the inventory, its history stays.
 pub async fn disconnect(call: &Call, id: ProviderId) -> Result<(), Fault> {
     let now = call.app.clock.now();
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     if store::delete(&mut tx, id, call.if_match, now).await?.is_none() {
         return Err(gone_or_stale(&mut tx, id).await?);
     }
@@ -145,7 +141,7 @@ pub async fn disconnect(call: &Call, id: ProviderId) -> Result<(), Fault> {
 
 /// Tests the connection: who are we, and which permissions are missing.
 pub async fn test(call: &Call, id: ProviderId) -> Result<ConnectionReport, Fault> {
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let connected = open(&call.app, &mut tx, id).await?;
     drop(tx);
     let found = connected.cloud.test(TEST_TIME).await;
@@ -169,7 +165,7 @@ pub async fn test(call: &Call, id: ProviderId) -> Result<ConnectionReport, Fault
             alias: identity.alias,
         }),
     };
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     audit::record(&mut tx, audit::Entry::allowed("providers.test").target("provider", id));
     tx.commit().await?;
     Ok(report)
@@ -177,7 +173,7 @@ pub async fn test(call: &Call, id: ProviderId) -> Result<ConnectionReport, Fault
 
 /// The regions as last discovered; asks the cloud if it was never asked, or if told to.
 pub async fn regions(call: &Call, id: ProviderId, refresh: bool) -> Result<Regions, Fault> {
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let connected = open(&call.app, &mut tx, id).await?;
     let (items, discovered_at) = store::regions(&mut tx, id).await?;
     drop(tx);
@@ -186,7 +182,7 @@ pub async fn regions(call: &Call, id: ProviderId, refresh: bool) -> Result<Regio
     }
     let found = connected.cloud.regions().await?;
     let now = call.app.clock.now();
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     store::put_regions(&mut tx, id, &found, now).await?;
     let (items, discovered_at) = store::regions(&mut tx, id).await?;
     tx.commit().await?;
@@ -195,7 +191,7 @@ pub async fn regions(call: &Call, id: ProviderId, refresh: bool) -> Result<Regio
 
 /// The services as last discovered; asks the cloud if it was never asked, or if told to.
 pub async fn services(call: &Call, id: ProviderId, refresh: bool) -> Result<Services, Fault> {
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let connected = open(&call.app, &mut tx, id).await?;
     let (items, discovered_at) = store::services(&mut tx, id).await?;
     drop(tx);
@@ -204,7 +200,7 @@ pub async fn services(call: &Call, id: ProviderId, refresh: bool) -> Result<Serv
     }
     let found = connected.cloud.services().await?;
     let now = call.app.clock.now();
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     store::put_services(&mut tx, id, &found, now).await?;
     let (items, discovered_at) = store::services(&mut tx, id).await?;
     tx.commit().await?;

@@ -74,7 +74,7 @@ pub fn routes() -> Vec<Endpoint> {
 
 async fn list(call: Call, query: ListProviders) -> Result<Reply<Page<Provider>>, Fault> {
     let paging = Paging::new(&call.app, query.limit, query.cursor.as_deref(), "providers".to_owned())?;
-    let rows = store::list(call.tx().await?, paging.after, paging.fetch()).await?;
+    let rows = store::list(call.tx()?, paging.after, paging.fetch()).await?;
     let items = rows.into_iter().map(|(provider, _)| provider).collect();
     Ok(Reply::new(paging.page(&call.app, items, |provider: &Provider| provider.id)?))
 }
@@ -88,7 +88,7 @@ async fn create(call: Call, body: CreateProvider) -> Result<Reply<Provider>, Fau
 
 async fn get(call: Call, _: NoQuery) -> Result<Reply<Provider>, Fault> {
     let id = call.id::<ProviderId>("provider")?;
-    let (provider, version) = store::get(call.tx().await?, id).await?.ok_or(Fault::NotFound("provider"))?;
+    let (provider, version) = store::get(call.tx()?, id).await?.ok_or(Fault::NotFound("provider"))?;
     Ok(Reply::new(provider).version(version))
 }
 

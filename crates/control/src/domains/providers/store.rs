@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use marquee_clouds::{CloudRegion, CloudService};
 use marquee_db::{DbError, Org, Row, Tx};
 use marquee_types::{ProviderId, SyncId};
-use serde_json::Value;
-use tokio_postgres::types::ToSql;
+use serde_json::{Value, value::RawValue};
+use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
 use super::{
@@ -35,8 +35,11 @@ const STORED: &str = "
       LEFT JOIN cloud_provider_credentials c ON c.organization_id = p.organization_id AND c.provider_id = p.id
      WHERE p.deleted_at IS NULL AND p.id = $1";
 
+// Who writes what belongs to a connected provider holds the weaker of these two, which lets its row be changed: a sync
+// notes its end there. Who disconnects it takes the stronger.
 const LOCK_CONNECTED: &str = "
-    SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL FOR SHARE";
+    SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE";
+const LOCK_ALONE: &str = "SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL FOR UPDATE";
 const IS_CONNECTED: &str = "SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL";
 
 const INSERT: &str = "
@@ -122,9 +125,9 @@ pub async fn is_connected(tx: &mut Tx<Org>, id: ProviderId) -> Result<bool, DbEr
     Ok(tx.query_opt(IS_CONNECTED, &[&id.uuid()]).await?.is_some())
 }
 
-/// Writes a new provider and its credentials, in one wait. A taken name breaks the constraint
-/// `cloud_providers_name`.
-pub async fn insert(
+/// Registers a new provider and its credentials, to be written with COMMIT: the whole change is one wait. A taken
+/// name then breaks the constraint `cloud_providers_name`.
+pub fn insert(
     tx: &mut Tx<Org>,
     id: ProviderId,
     draft: &Draft,
@@ -132,32 +135,38 @@ pub async fn insert(
     credentials: &SealedCredentials,
     verified: Option<&Verified>,
     now: DateTime<Utc>,
-) -> Result<(), DbError> {
-    let next_sync = draft.first_sync(verified.is_some(), now);
-    let id = id.uuid();
-    let account = verified.map(|v| v.identity.account.as_str());
-    let principal = verified.map(|v| v.identity.principal.as_str());
-    let at = verified.map(|v| v.at);
-    let mut batch = tx.batch();
-    batch.add(
+) {
+    tx.before_commit(
         INSERT,
-        &[
-            &id,
-            &draft.name,
-            &draft.kind,
-            &draft.settings,
-            &external_id,
-            &account,
-            &principal,
-            &at,
-            &draft.sync_interval_seconds,
-            &credentials.description,
-            &next_sync,
-            &now,
+        vec![
+            Box::new(id.uuid()),
+            Box::new(draft.name.clone()),
+            Box::new(draft.kind.clone()),
+            Box::new(draft.settings.clone()),
+            Box::new(external_id.to_owned()),
+            Box::new(verified.map(|v| v.identity.account.clone())),
+            Box::new(verified.map(|v| v.identity.principal.clone())),
+            Box::new(verified.map(|v| v.at)),
+            Box::new(draft.sync_interval_seconds),
+            Box::new(credentials.description.clone()),
+            Box::new(draft.first_sync(verified.is_some(), now)),
+            Box::new(now),
         ],
     );
-    batch.add(PUT_CREDENTIALS, &credentials_params(&id, credentials, &now));
-    batch.run().await.map(|_| ())
+    let sealed = &credentials.sealed;
+    tx.before_commit(
+        PUT_CREDENTIALS,
+        vec![
+            Box::new(id.uuid()),
+            Box::new(sealed.key_id.clone()),
+            Box::new(sealed.wrapped_key.clone()),
+            Box::new(sealed.nonce.clone()),
+            Box::new(sealed.ciphertext.clone()),
+            Box::new(sealed.binding_version),
+            Box::new(credentials.binding.clone()),
+            Box::new(now),
+        ],
+    );
 }
 
 /// Writes the credentials, new or instead of the old.
@@ -228,6 +237,7 @@ pub async fn delete(
     if_match: Option<i64>,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, DbError> {
+    tx.query_opt(LOCK_ALONE, &[&id.uuid()]).await?;
     let row = tx.query_opt(DELETE, &[&id.uuid(), &if_match, &now]).await?;
     if row.is_some() {
         tx.execute(DELETE_CREDENTIALS, &[&id.uuid()]).await?;
@@ -296,8 +306,8 @@ fn provider(row: &Row) -> (Provider, i64) {
         id: ProviderId::from(row.get::<_, Uuid>("id")),
         name: row.get("name"),
         kind: row.get("kind"),
-        settings: row.get("settings"),
-        credentials: row.get::<_, Option<Value>>("credentials").unwrap_or(Value::Null),
+        settings: row.get::<_, Json<Box<RawValue>>>("settings").0,
+        credentials: row.get::<_, Json<Box<RawValue>>>("credentials").0,
         external_id: row.get("external_id"),
         account: row.get("account"),
         principal: row.get("principal"),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use marquee_clouds::PermissionStatus;
 use marquee_types::{ProviderId, SyncId, problem::CloudProblem};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use utoipa::{IntoParams, ToSchema};
 
 /// A cloud account to connect.
@@ -71,10 +71,10 @@ pub struct Provider {
     pub kind: String,
     /// Its settings.
     #[schema(value_type = Object)]
-    pub settings: Value,
+    pub settings: Box<RawValue>,
     /// What may be shown of the credentials: their type and public parts.
     #[schema(value_type = Object)]
-    pub credentials: Value,
+    pub credentials: Box<RawValue>,
     /// Made by Marquee for this provider: put it into the role's trust policy when a role is assumed.
     pub external_id: String,
     /// The account the credentials were found to belong to.
@@ -82,16 +82,20 @@ pub struct Provider {
     /// The principal they were found to be.
     pub principal: Option<String>,
     /// When the cloud last accepted them.
+    #[serde(serialize_with = "marquee_types::rfc3339::option")]
     pub verified_at: Option<DateTime<Utc>>,
     /// How often it is synced.
     pub sync_interval_seconds: i32,
     /// When it is synced next.
+    #[serde(serialize_with = "marquee_types::rfc3339::option")]
     pub next_sync_at: Option<DateTime<Utc>>,
     /// How the last finished sync ended.
     pub last_sync: Option<LastSync>,
     /// When it was connected.
+    #[serde(serialize_with = "marquee_types::rfc3339::serialize")]
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
+    #[serde(serialize_with = "marquee_types::rfc3339::serialize")]
     pub updated_at: DateTime<Utc>,
 }
 

@@ -26,7 +26,7 @@ use crate::{
 
 /// Starts a sync on a member's behalf, or joins the one that runs.
 pub async fn sync(call: &Call, provider: ProviderId) -> Result<Started, Fault> {
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     if !providers::lock_connected(&mut tx, provider).await? {
         return Err(Fault::NotFound("provider"));
     }
@@ -74,7 +74,7 @@ pub async fn history(
     before: Option<DateTime<Utc>>,
     fetch: i64,
 ) -> Result<Vec<Version>, Fault> {
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     // One more than asked, so that the oldest shown has something to be compared with.
     let mut versions = read::history(&mut tx, id, before, fetch + 1).await?;
     if versions.is_empty() && !read::exists(&mut tx, id).await? {

@@ -60,7 +60,7 @@ async fn sync(call: Call, _: NoBody) -> Result<Reply<SyncStarted>, Fault> {
 
 async fn scopes(call: Call, _: NoQuery) -> Result<Reply<ScopeList>, Fault> {
     let id = call.id::<ProviderId>("provider")?;
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     if !providers::is_connected(&mut tx, id).await? {
         return Err(Fault::NotFound("provider"));
     }
@@ -70,13 +70,13 @@ async fn scopes(call: Call, _: NoQuery) -> Result<Reply<ScopeList>, Fault> {
 async fn list_syncs(call: Call, query: ListSyncs) -> Result<Reply<Page<Sync>>, Fault> {
     let binding = format!("syncs\n{:?}", query.provider_id);
     let paging = Paging::new(&call.app, query.limit, query.cursor.as_deref(), binding)?;
-    let items = syncs::list(call.tx().await?, query.provider_id, paging.after, paging.fetch()).await?;
+    let items = syncs::list(call.tx()?, query.provider_id, paging.after, paging.fetch()).await?;
     Ok(Reply::new(paging.page(&call.app, items, |sync: &Sync| sync.id)?))
 }
 
 async fn get_sync(call: Call, _: NoQuery) -> Result<Reply<Sync>, Fault> {
     let id = call.id::<SyncId>("sync")?;
-    Ok(Reply::new(syncs::get(call.tx().await?, id).await?.ok_or(Fault::NotFound("sync"))?))
+    Ok(Reply::new(syncs::get(call.tx()?, id).await?.ok_or(Fault::NotFound("sync"))?))
 }
 
 async fn list(call: Call, query: ListResources) -> Result<Reply<Page<Resource>>, Fault> {
@@ -93,7 +93,8 @@ async fn list(call: Call, query: ListResources) -> Result<Reply<Page<Resource>>,
         after: paging.after.as_ref(),
         fetch: paging.fetch(),
     };
-    let items = read::list(call.tx().await?, &wanted).await?;
+    let page = read::list(call.tx()?, &wanted).await?;
+    let items = read::freshen(call.tx()?, page).await?;
     let by_time = matches!(order, Order::CreatedAt { .. });
     let key = |last: &Resource| Key { id: last.id.uuid(), created_at: last.created_at.filter(|_| by_time) };
     Ok(Reply::new(paging.page(&call.app, items, key)?))
@@ -102,7 +103,7 @@ async fn list(call: Call, query: ListResources) -> Result<Reply<Page<Resource>>,
 async fn summary(call: Call, query: Summarize) -> Result<Reply<Summary>, Fault> {
     let fields = actions::group_by(query.group_by.as_deref())?;
     let filter = parse(&filter::SCHEMA, query.filter.as_deref())?;
-    let (mut groups, total) = read::summary(call.tx().await?, &fields, filter.as_ref()).await?;
+    let (mut groups, total) = read::summary(call.tx()?, &fields, filter.as_ref()).await?;
     if fields.is_empty() {
         groups.clear();
     }
@@ -111,7 +112,7 @@ async fn summary(call: Call, query: Summarize) -> Result<Reply<Summary>, Fault> 
 
 async fn get(call: Call, _: NoQuery) -> Result<Reply<ResourceDetail>, Fault> {
     let id = call.id::<ResourceId>("resource")?;
-    Ok(Reply::new(read::get(call.tx().await?, id).await?.ok_or(Fault::NotFound("resource"))?))
+    Ok(Reply::new(read::get(call.tx()?, id).await?.ok_or(Fault::NotFound("resource"))?))
 }
 
 async fn history(call: Call, query: PageOf) -> Result<Reply<Page<Version>>, Fault> {
@@ -125,7 +126,7 @@ async fn history(call: Call, query: PageOf) -> Result<Reply<Page<Version>>, Faul
 
 async fn related(call: Call, _: NoQuery) -> Result<Reply<RelatedList>, Fault> {
     let id = call.id::<ResourceId>("resource")?;
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     if !read::exists(&mut tx, id).await? {
         return Err(Fault::NotFound("resource"));
     }

@@ -39,11 +39,13 @@ pub struct Resource {
     #[schema(value_type = Object)]
     pub attributes: Box<RawValue>,
     /// When the vendor says it was made.
+    #[serde(serialize_with = "marquee_types::rfc3339::option")]
     pub created_at: Option<DateTime<Utc>>,
     /// Since when it has been as shown.
+    #[serde(serialize_with = "marquee_types::rfc3339::serialize")]
     pub valid_from: DateTime<Utc>,
     /// When the part of the inventory it belongs to was last completely listed. Absent with `as_of`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "marquee_types::rfc3339::option")]
     pub fresh_at: Option<DateTime<Utc>>,
 }
 

@@ -16,7 +16,7 @@ fn context(organization: OrganizationId) -> OrgContext {
 }
 
 async fn record(db: &Db, organization: OrganizationId) {
-    let mut tx = db.org(&context(organization)).await.unwrap();
+    let mut tx = db.org(&context(organization)).unwrap();
     audit::record(&mut tx, Entry::allowed("things.change").target("thing", "thing_1"));
     tx.commit().await.unwrap();
 }
@@ -38,7 +38,7 @@ async fn the_application_adds_and_reads_and_nothing_else() {
         "DROP TABLE audit_logs",
     ];
     for sql in statements {
-        let mut tx = database.db.org(&context(organization)).await.unwrap();
+        let mut tx = database.db.org(&context(organization)).unwrap();
         let error = tx.execute(sql, &[]).await.expect_err(sql);
         assert_eq!(error.code(), Some("42501"), "{sql}: {error}");
     }
@@ -50,7 +50,7 @@ async fn the_application_adds_and_reads_and_nothing_else() {
     );
     for row in partitions.await.unwrap() {
         let sql = format!("SELECT * FROM {}", row.get::<_, &str>(0));
-        let mut tx = database.db.org(&context(organization)).await.unwrap();
+        let mut tx = database.db.org(&context(organization)).unwrap();
         assert!(tx.query_dynamic(&sql, &[]).await.expect_err(&sql).is_denied());
     }
 }
@@ -60,11 +60,11 @@ async fn an_entry_for_another_organization_is_refused() {
     let database = TestDb::new(Clock::system()).await;
     let (one, other) = (OrganizationId::new(), OrganizationId::new());
     record(&database.db, one).await;
-    let mut tx = database.db.org(&context(other)).await.unwrap();
+    let mut tx = database.db.org(&context(other)).unwrap();
     let insert = "INSERT INTO audit_logs (organization_id, id, origin, actor, action, outcome)
                   VALUES ($1, gen_random_uuid(), 'call', 'x', 'x', 'allowed')";
     assert!(tx.execute(insert, &[&one.uuid()]).await.expect_err("another's").is_denied());
-    let tx = database.db.org(&context(other)).await.unwrap();
+    let tx = database.db.org(&context(other)).unwrap();
     assert!(tx.read("SELECT 1 FROM audit_logs", &[]).await.unwrap().is_empty());
 }
 
@@ -82,7 +82,7 @@ async fn an_address_can_be_erased_and_the_line_still_proves_it() {
     assert_eq!(row.get::<_, String>(0), hex::encode(commitment));
     assert!(row.get::<_, &str>(4).parse::<u64>().unwrap() > 0);
 
-    let mut tx = database.db.system("erase a person").await.unwrap();
+    let mut tx = database.db.system("erase a person");
     assert_eq!(tx.execute("DELETE FROM audit_personal", &[]).await.unwrap(), 1);
     tx.commit().await.unwrap();
     let left = admin.query_one("SELECT personal::text FROM audit_logs", &[]).await.unwrap();
@@ -93,10 +93,10 @@ async fn an_address_can_be_erased_and_the_line_still_proves_it() {
 async fn what_is_rolled_back_leaves_no_entry() {
     let database = TestDb::new(Clock::system()).await;
     let organization = OrganizationId::new();
-    let mut tx = database.db.org(&context(organization)).await.unwrap();
+    let mut tx = database.db.org(&context(organization)).unwrap();
     audit::record(&mut tx, Entry::allowed("things.change"));
     tx.rollback().await.unwrap();
-    let tx = database.db.org(&context(organization)).await.unwrap();
+    let tx = database.db.org(&context(organization)).unwrap();
     assert!(tx.read("SELECT 1 FROM audit_logs", &[]).await.unwrap().is_empty());
 }
 
@@ -116,7 +116,7 @@ async fn a_write_from_psql_names_its_login_whatever_it_claims_to_be() {
     let truncated = owner.batch_execute("TRUNCATE api_keys").await.unwrap_err();
     assert!(truncated.as_db_error().unwrap().message().contains("row by row"));
 
-    let tx = database.db.org(&context(organization)).await.unwrap();
+    let tx = database.db.org(&context(organization)).unwrap();
     let rows = tx
         .read("SELECT actor, action, before::text, after::text, request_id FROM audit_logs ORDER BY id", &[]);
     let rows = rows.await.unwrap();

@@ -24,7 +24,7 @@ fn context(organization: OrganizationId, actor: &str) -> OrgContext {
 async fn an_organization_sees_its_own_people_without_their_passwords() {
     let database = TestDb::new(Clock::system()).await;
     let (cora, _vera) = (organization(&database, "cora").await, organization(&database, "vera").await);
-    let tx = database.db.org(&context(cora.organization, "test")).await.unwrap();
+    let tx = database.db.org(&context(cora.organization, "test")).unwrap();
     let rows = tx.read("SELECT email FROM users", &[]).await.unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].get::<_, &str>(0), "owner@cora.example");
@@ -36,10 +36,10 @@ async fn an_organization_sees_its_own_people_without_their_passwords() {
          VALUES (gen_random_uuid(), 'x@y.z', '$argon2id$', now(), now())",
         "DELETE FROM organizations",
     ] {
-        let mut tx = database.db.org(&context(cora.organization, "test")).await.unwrap();
+        let mut tx = database.db.org(&context(cora.organization, "test")).unwrap();
         assert!(tx.execute(sql, &[]).await.expect_err(sql).is_denied(), "{sql}");
     }
-    let tx = database.db.anonymous().await.unwrap();
+    let tx = database.db.anonymous();
     assert!(tx.read("SELECT email FROM users", &[]).await.unwrap().is_empty());
 }
 
@@ -50,13 +50,13 @@ async fn nobody_sets_anothers_password() {
     for actor in
         ["anonymous", "worker:x", "api_key:key_1", "user:usr_zz", "user:usr_0123456789abcdef0123456789abcdef"]
     {
-        let mut tx = database.db.org(&context(cora.organization, actor)).await.unwrap();
+        let mut tx = database.db.org(&context(cora.organization, actor)).unwrap();
         let row = tx.query_one("SELECT set_own_password('$argon2id$evil', now())", &[]).await.unwrap();
         assert!(!row.get::<_, bool>(0), "{actor}");
         assert_eq!(tx.query_one("SELECT own_password()", &[]).await.unwrap().get::<_, Option<&str>>(0), None);
     }
     let own = format!("user:{}", cora.owner);
-    let mut tx = database.db.org(&context(cora.organization, &own)).await.unwrap();
+    let mut tx = database.db.org(&context(cora.organization, &own)).unwrap();
     assert!(
         tx.query_one("SELECT set_own_password('$argon2id$new', now())", &[]).await.unwrap().get::<_, bool>(0)
     );
@@ -90,7 +90,7 @@ async fn bootstrap_refuses_a_known_address_and_bad_input_and_changes_nothing() {
 async fn a_session_belongs_to_a_member_whatever_the_application_says() {
     let database = TestDb::new(Clock::system()).await;
     let (cora, vera) = (organization(&database, "cora").await, organization(&database, "vera").await);
-    let mut tx = database.db.org(&context(cora.organization, "test")).await.unwrap();
+    let mut tx = database.db.org(&context(cora.organization, "test")).unwrap();
     let insert = "INSERT INTO sessions (organization_id, id, user_id, token_hash, created_at, last_used_at, expires_at)
                   VALUES (current_organization(), gen_random_uuid(), $1, sha256('x'), now(), now(), now())";
     let error = tx.execute(insert, &[&vera.owner.uuid()]).await.unwrap_err();

@@ -32,7 +32,7 @@ async fn plan(database: &TestDb, organization: OrganizationId, filter: Option<&s
         request_id: "req-1".to_owned(),
         address: None,
     };
-    let tx = database.db.org(&context).await.expect("a transaction");
+    let tx = database.db.org(&context).expect("a transaction");
     let rows = tx.read_dynamic(&format!("EXPLAIN {sql}"), &params).await.expect("a plan");
     let lines: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
     lines.join("\n")

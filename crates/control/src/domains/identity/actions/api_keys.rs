@@ -24,7 +24,7 @@ const LONGEST: TimeDelta = TimeDelta::days(366);
 pub async fn create(call: &Call, request: CreateApiKey) -> Result<CreatedApiKey, Fault> {
     let key = check(call, request)?;
     let token = Minted::api_key(key.id);
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     store::api_keys::create(&mut tx, &key, &token.hash).await.on_constraint(
         "api_keys_name_unique",
         || {
@@ -45,7 +45,7 @@ pub async fn revoke(call: &Call, id: ApiKeyId) -> Result<(), Fault> {
     if call.if_match.is_some() {
         return Err(Fault::Stale);
     }
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let ended = store::api_keys::delete(&mut tx, id).await?.ok_or(Fault::NotFound("API key"))?;
     audit::record(&mut tx, Entry::allowed("api_keys.delete").target("api_key", id));
     let credentials = call.app.identity.credentials().clone();

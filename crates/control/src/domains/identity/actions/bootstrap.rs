@@ -51,7 +51,7 @@ pub async fn bootstrap(db: &Db, passwords: &Passwords, new: NewOrganization) -> 
         request_id: RequestId::new().to_string(),
         address: None,
     };
-    let mut tx = db.org(&context).await?;
+    let mut tx = db.org(&context)?;
     store::organizations::create(&mut tx, &name, now).await?;
     store::users::create(&mut tx, owner, &email, None, &hash, now)
         .await

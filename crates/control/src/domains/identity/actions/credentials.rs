@@ -176,7 +176,7 @@ impl Inner {
     }
 
     async fn find(&self, presented: Presented) -> Result<Option<(Actor, DateTime<Utc>)>, DbError> {
-        let tx = self.db.anonymous().await?;
+        let tx = self.db.anonymous();
         match presented {
             Presented::Session(hash) => {
                 let Some(found) = store::credentials::find_session(tx, &hash).await? else { return Ok(None) };

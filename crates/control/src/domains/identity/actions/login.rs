@@ -32,7 +32,7 @@ pub async fn log_in(call: &PublicCall, request: Login) -> Result<LoggedIn, Fault
     let (app, meta) = (&call.app, &call.meta);
     let email = Email::parse(&request.email).map_err(|detail| Fault::invalid("/email", detail))?;
     let attempt = app.identity.throttle().admit(&email.digest(), meta.address, app.clock.now())?;
-    let candidate = store::users::login_candidate(call.tx().await?, &email).await?;
+    let candidate = store::users::login_candidate(call.tx(), &email).await?;
     let hash = candidate.as_ref().map(|candidate| candidate.password_hash.clone());
     let right = app.identity.passwords().verify(request.password, hash).await?;
     let candidate = match candidate {
@@ -49,7 +49,7 @@ pub async fn log_out(call: &Call) -> Result<(), Fault> {
     let Credential::Session(id) = call.actor.credential else {
         return Err(Fault::Forbidden("An API key cannot log out; an admin can revoke it.".to_owned()));
     };
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let ended = store::sessions::delete(&mut tx, id, None).await?;
     audit::record(&mut tx, Entry::allowed("auth.logout").target("session", id));
     let credentials = call.app.identity.credentials().clone();
@@ -68,7 +68,7 @@ pub async fn change_password(call: &Call, request: ChangePassword) -> Result<(),
         Password::choose(request.new_password).map_err(|detail| Fault::invalid("/new_password", detail))?;
     let (app, now) = (&call.app, call.app.clock.now());
     let attempt = app.identity.throttle().admit(&id.to_string(), call.meta.address, now)?;
-    let mut tx = app.db.org(&call.actor.context(&call.meta)).await?;
+    let mut tx = app.db.org(&call.actor.context(&call.meta))?;
     let present = store::users::own_password(&mut tx).await?;
     tx.rollback().await?;
     if !app.identity.passwords().verify(request.current_password, present).await? {
@@ -76,7 +76,7 @@ pub async fn change_password(call: &Call, request: ChangePassword) -> Result<(),
     }
     app.identity.throttle().give_back(attempt);
     let hash = app.identity.passwords().hash(new).await?;
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     store::users::set_own_password(&mut tx, &hash, now).await?;
     let ended = store::users::end_own_sessions(&mut tx, session).await?;
     audit::record(&mut tx, Entry::allowed("auth.change_password").target("user", id));
@@ -133,7 +133,7 @@ async fn make_session(call: &PublicCall, user: UserId, membership: &Membership) 
         request_id: call.meta.request_id.clone(),
         address: call.meta.address,
     };
-    let mut tx = call.app.db.org(&context).await?;
+    let mut tx = call.app.db.org(&context)?;
     // The membership may have ended since it was looked up.
     store::sessions::create(&mut tx, &new).await.on_constraint("sessions_membership", || WRONG)?;
     audit::record(&mut tx, Entry::allowed("auth.login").target("session", id));

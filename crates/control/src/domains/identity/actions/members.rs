@@ -31,7 +31,7 @@ pub async fn create(call: &Call, request: CreateMember) -> Result<Member, Fault>
     require_for_owners(call, request.role)?;
     let hash = call.app.identity.passwords().hash(password).await?;
     let (now, id) = (call.app.clock.now(), UserId::new());
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     store::users::create(&mut tx, id, &email, name.as_ref(), &hash, now)
         .await
         .on_constraint("users_email_unique", taken)
@@ -45,7 +45,7 @@ pub async fn create(call: &Call, request: CreateMember) -> Result<Member, Fault>
 
 /// Changes a member's role.
 pub async fn update(call: &Call, id: UserId, request: &UpdateMember) -> Result<Member, Fault> {
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let member = lock(call, &mut tx, id).await?;
     require_for_owners(call, request.role)?;
     keep_an_owner(&mut tx, &member, request.role == Role::Owner).await?;
@@ -59,7 +59,7 @@ pub async fn update(call: &Call, id: UserId, request: &UpdateMember) -> Result<M
 
 /// Ends a membership; sessions and API keys of the member go with it, and the account if it was the last.
 pub async fn remove(call: &Call, id: UserId) -> Result<(), Fault> {
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let member = lock(call, &mut tx, id).await?;
     keep_an_owner(&mut tx, &member, false).await?;
     store::members::delete(&mut tx, id).await?;

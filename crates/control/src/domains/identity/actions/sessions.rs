@@ -23,7 +23,7 @@ pub async fn revoke(call: &Call, id: SessionId) -> Result<(), Fault> {
     } else {
         Some(call.actor.user())
     };
-    let mut tx = call.tx().await?;
+    let mut tx = call.tx()?;
     let ended = store::sessions::delete(&mut tx, id, of).await?.ok_or(Fault::NotFound("session"))?;
     audit::record(&mut tx, Entry::allowed("sessions.revoke").target("session", id));
     let credentials = call.app.identity.credentials().clone();

@@ -110,7 +110,7 @@ pub async fn write_last_used(
             Credential::ApiKey(id) => keys.push(*organization, id.uuid(), *at),
         }
     }
-    let mut tx = db.system("note when credentials were last used").await?;
+    let mut tx = db.system("note when credentials were last used");
     let mut written = 0;
     for (sql, columns) in [(SESSIONS_LAST_USED, sessions), (API_KEYS_LAST_USED, keys)] {
         if !columns.ids.is_empty() {

@@ -72,7 +72,7 @@ async fn every_documented_filter_reaches_an_index() {
         let query = Query { filter: Some(&filter), as_of: None, order, after: None, fetch: 51 };
         let statement = list_statement(&query);
         let (sql, params) = statement.parts();
-        let mut tx = test.db.org(&context).await.unwrap();
+        let mut tx = test.db.org(&context).unwrap();
         let plan = explain_as_app(&mut tx, sql, &params).await;
         if plan.scans_whole_tenant("cloud_resources") || plan.scans_whole_tenant("cloud_resource_tags") {
             whole.push(format!("{text}\n{sql}\n{}", plan.json()));

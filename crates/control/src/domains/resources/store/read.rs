@@ -1,11 +1,16 @@
 //! Reading the inventory, as it is and as it was.
 
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Display,
+};
+
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use marquee_db::{DbError, Org, Row, Tx};
 use marquee_types::{ProviderId, ResourceId, filter::checked::Filter};
 use serde_json::value::RawValue;
-use tokio_postgres::types::Json;
+use tokio_postgres::{row::RowIndex, types::Json};
 use uuid::Uuid;
 
 use super::{
@@ -43,11 +48,16 @@ const COLUMNS: &str =
     "r.id, r.provider_id, r.kind, r.native_id, r.name, r.region, r.zone, r.state, r.native_state, r.size,
     r.tags, r.attributes, r.created_at, r.valid_from";
 
-const FROM_CURRENT: &str = ", s.complete_at AS fresh_at
+const FROM_CURRENT: &str = ", r.scope
       FROM cloud_resources r
-      LEFT JOIN sync_scopes s
-        ON s.organization_id = r.organization_id AND s.provider_id = r.provider_id AND s.scope = r.scope
      WHERE r.deleted_at IS NULL";
+
+/// A page is of few scopes: they are asked for once each, not with every row.
+const FRESHNESS: &str = "
+    SELECT s.provider_id, s.scope, s.complete_at
+      FROM unnest($1::uuid[], $2::text[]) AS wanted (provider_id, scope)
+      JOIN sync_scopes s
+        ON s.provider_id = wanted.provider_id AND s.scope = wanted.scope";
 
 const CREATED: &str = "CASE WHEN r.created_at IS NULL THEN '-infinity'::timestamptz ELSE r.created_at END";
 
@@ -63,10 +73,8 @@ const GET: &str = "
 /// The page that is asked for most: everything there is, in the order of the ids.
 const PAGE: &str = "
     SELECT r.id, r.provider_id, r.kind, r.native_id, r.name, r.region, r.zone, r.state, r.native_state, r.size,
-           r.tags, r.attributes, r.created_at, r.valid_from, s.complete_at AS fresh_at
+           r.tags, r.attributes, r.created_at, r.valid_from, r.scope
       FROM cloud_resources r
-      LEFT JOIN sync_scopes s
-        ON s.organization_id = r.organization_id AND s.provider_id = r.provider_id AND s.scope = r.scope
      WHERE r.deleted_at IS NULL AND r.id > $1
      ORDER BY r.id
      LIMIT $2";
@@ -76,13 +84,13 @@ const PAGE: &str = "
 const HISTORY: &str = "
     SELECT * FROM (
         SELECT id, provider_id, kind, native_id, name, region, zone, state, native_state, size, tags, attributes,
-               created_at, valid_from, NULL::timestamptz AS fresh_at, NULL::timestamptz AS valid_to,
+               created_at, valid_from, NULL::timestamptz AS valid_to,
                NULL::text AS ended
           FROM cloud_resources
          WHERE id = $1 AND deleted_at IS NULL AND $2::timestamptz IS NULL
         UNION ALL
         SELECT id, provider_id, kind, native_id, name, region, zone, state, native_state, size, tags, attributes,
-               created_at, valid_from, NULL::timestamptz, valid_to, ended
+               created_at, valid_from, valid_to, ended
           FROM cloud_resource_versions
          WHERE id = $1 AND valid_to < coalesce($2, 'infinity'::timestamptz)
     ) versions
@@ -107,15 +115,46 @@ const RELATED: &str = "
 
 const EXISTS: &str = "SELECT true FROM cloud_resources WHERE id = $1";
 
-/// A page of resources. Consumes the transaction.
-pub async fn list(tx: Tx<Org>, query: &Query<'_>) -> Result<Vec<Resource>, DbError> {
-    if let Query { filter: None, as_of: None, order: Order::Id { descending: false }, after, fetch } = query {
-        let after = after.map_or(Uuid::nil(), |key| key.id);
-        return Ok(tx.look_up(PAGE, &[&after, fetch]).await?.iter().map(resource).collect());
+/// A resource as it stands on a page, and the scope that says how fresh it is; none in the past.
+#[derive(Debug)]
+pub struct Listed {
+    resource: Resource,
+    scope: Option<String>,
+}
+
+/// A page of resources, not yet with their freshness ([`freshen`]). Consumes the transaction.
+pub async fn list(tx: Tx<Org>, query: &Query<'_>) -> Result<Vec<Listed>, DbError> {
+    let plain = query.filter.is_none() && query.as_of.is_none();
+    let rows = if plain && query.order == (Order::Id { descending: false }) {
+        let after = query.after.map_or(Uuid::nil(), |key| key.id);
+        tx.look_up(PAGE, &[&after, &query.fetch]).await?
+    } else {
+        let statement = list_statement(query);
+        let (sql, params) = statement.parts();
+        tx.read_dynamic(sql, &params).await?
+    };
+    Ok(rows.iter().map(|row| Listed { resource: resource(row), scope: row.get(14) }).collect())
+}
+
+/// Says of each how fresh it is. Consumes the transaction.
+pub async fn freshen(tx: Tx<Org>, page: Vec<Listed>) -> Result<Vec<Resource>, DbError> {
+    let scopes: HashSet<(Uuid, &str)> = page
+        .iter()
+        .filter_map(|listed| Some((listed.resource.provider_id.uuid(), listed.scope.as_deref()?)))
+        .collect();
+    if scopes.is_empty() {
+        return Ok(page.into_iter().map(|listed| listed.resource).collect());
     }
-    let statement = list_statement(query);
-    let (sql, params) = statement.parts();
-    Ok(tx.read_dynamic(sql, &params).await?.iter().map(resource).collect())
+    let (providers, names): (Vec<Uuid>, Vec<&str>) = scopes.into_iter().unzip();
+    let rows = tx.look_up(FRESHNESS, &[&providers, &names]).await?;
+    let fresh: HashMap<(Uuid, &str), Option<DateTime<Utc>>> =
+        rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect();
+    let freshened = page.into_iter().map(|mut listed| {
+        let scope = listed.scope.as_deref().unwrap_or_default();
+        listed.resource.fresh_at = fresh.get(&(listed.resource.provider_id.uuid(), scope)).copied().flatten();
+        listed.resource
+    });
+    Ok(freshened.collect())
 }
 
 /// The statement of a list; also what the ledger of query plans looks at.
@@ -155,7 +194,7 @@ fn as_of(statement: &mut Statement, at: DateTime<Utc>) {
     let columns = "id, provider_id, kind, native_id, name, region, zone, state, native_state, size, tags, \
                    attributes, created_at, valid_from, vcpus, memory_mib";
     statement
-        .push(", NULL::timestamptz AS fresh_at FROM (SELECT ")
+        .push(", NULL::text AS scope FROM (SELECT ")
         .push(columns)
         .push(" FROM cloud_resources WHERE valid_from <= ")
         .bind(at, "timestamptz")
@@ -191,7 +230,7 @@ fn after(statement: &mut Statement, query: &Query<'_>) {
 pub async fn get(tx: Tx<Org>, id: ResourceId) -> Result<Option<ResourceDetail>, DbError> {
     let rows = tx.look_up(GET, &[&id.uuid()]).await?;
     Ok(rows.first().map(|row| ResourceDetail {
-        resource: resource(row),
+        resource: Resource { fresh_at: row.get("fresh_at"), ..resource(row) },
         raw: row.get::<_, Json<Box<RawValue>>>("raw").0,
         first_seen_at: row.get("first_seen_at"),
         missing_since: row.get("missing_since"),
@@ -326,28 +365,29 @@ fn resource(row: &Row) -> Resource {
     Resource {
         id: ResourceId::from(row.get::<_, Uuid>(0)),
         provider_id: ProviderId::from(row.get::<_, Uuid>(1)),
-        kind: word(row, "kind"),
+        kind: word(row, 2),
         native_id: row.get(3),
         name: row.get(4),
         region: row.get(5),
         zone: row.get(6),
-        state: word(row, "state"),
+        state: word(row, 7),
         native_state: row.get(8),
         size: row.get(9),
         tags: row.get::<_, Json<Box<RawValue>>>(10).0,
         attributes: row.get::<_, Json<Box<RawValue>>>(11).0,
         created_at: row.get(12),
         valid_from: row.get(13),
-        fresh_at: row.get("fresh_at"),
+        fresh_at: None,
     }
 }
 
 /// A word of a closed set; the column's domain admits no other.
-fn word<T>(row: &Row, column: &str) -> T
+fn word<T, C>(row: &Row, column: C) -> T
 where
     T: std::str::FromStr<Err = marquee_types::words::UnknownWord>,
+    C: RowIndex + Display,
 {
-    match row.get::<_, &str>(column).parse() {
+    match row.get::<_, &str>(&column).parse() {
         Ok(word) => word,
         Err(error) => unreachable!("{column} holds a word that its domain does not admit: {error}"),
     }

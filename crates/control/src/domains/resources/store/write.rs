@@ -30,7 +30,7 @@ const PUT: &str = "
            (organization_id, id, provider_id, scope, kind, native_id, name, region, zone, state, native_state, size,
             vcpus, memory_mib, tags, attributes, raw, created_at, digest, first_seen_at, valid_from)
     SELECT current_organization(), id, $1, $2, kind, native_id, name, region, zone, state, native_state, size,
-           vcpus, memory_mib, tags::jsonb, attributes::jsonb, raw::json, created_at, digest, $3, $3
+           vcpus, memory_mib, tags::json, attributes::jsonb, raw::json, created_at, digest, $3, $3
       FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
                   $12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::text[],
                   $18::timestamptz[], $19::bytea[])

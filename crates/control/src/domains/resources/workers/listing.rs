@@ -53,7 +53,7 @@ pub async fn run(
     let mut counts = writer.counts;
     let missing = missing(app, ctx.context(), connected.id, &writer.scope, &writer.seen).await?;
     second_look(inventory, scope, &mut writer, missing, &mut counts).await?;
-    let mut tx = ctx.org().await?;
+    let mut tx = ctx.org()?;
     hold(ctx, &mut tx, connected.id).await?;
     let place = (scope.service.as_str(), scope.region.as_str());
     syncs::scope_done(&mut tx, connected.id, &writer.scope, place, began, counts).await?;
@@ -145,7 +145,7 @@ async fn write_page(
         page.resources.into_iter().map(|observed| Prepared::new(provider, observed)).collect();
     let prepared = prepared.map_err(|error| StepError::permanent("internal", error.to_string()))?;
     let _turn = turn(app).await?;
-    let mut tx = ctx.org().await?;
+    let mut tx = ctx.org()?;
     hold(ctx, &mut tx, provider).await?;
     let counts = write::page(&mut tx, provider, scope, &prepared, app.clock.now()).await?;
     tx.commit().await?;
@@ -177,7 +177,7 @@ async fn missing(
     let mut missing = Vec::new();
     let mut after = Uuid::nil();
     loop {
-        let tx = app.db.org(context).await?;
+        let tx = app.db.org(context)?;
         let known = write::in_scope(tx, provider, scope, after).await?;
         let Some(last) = known.last() else { return Ok(missing) };
         after = last.id;
@@ -239,7 +239,7 @@ async fn settle_missing(
     let gone = gone.chunks(CHUNK).map(|ids| (ids, true));
     for (ids, certain) in gone.chain(unsure.chunks(CHUNK).map(|ids| (ids, false))) {
         let _turn = turn(writer.app).await?;
-        let mut tx = writer.ctx.org().await?;
+        let mut tx = writer.ctx.org()?;
         hold(writer.ctx, &mut tx, writer.provider).await?;
         if certain {
             write::delete(&mut tx, ids, now).await?;

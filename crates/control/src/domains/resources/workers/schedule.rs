@@ -32,13 +32,13 @@ impl Scheduler {
     }
 
     async fn put_off(&self, due: Due) -> Result<(), DbError> {
-        let mut tx = self.app.db.org(&context(due)).await?;
+        let mut tx = self.app.db.org(&context(due))?;
         syncs::schedule(&mut tx, due.provider, self.app.clock.now() + PUT_OFF).await?;
         tx.commit().await
     }
 
     async fn start(&self, due: Due) -> Result<(), Fault> {
-        let mut tx = self.app.db.org(&context(due)).await?;
+        let mut tx = self.app.db.org(&context(due))?;
         if !providers::lock_connected(&mut tx, due.provider).await? {
             return Ok(());
         }
@@ -61,7 +61,7 @@ impl Reconciler for Scheduler {
     async fn reconcile(&self, ctx: &ReconcileContext) -> Result<Summary, StepError> {
         let mut started = 0;
         loop {
-            let tx = ctx.db.system("resources: find the syncs that are due").await?;
+            let tx = ctx.db.system("resources: find the syncs that are due");
             let due = syncs::due(tx, ctx.clock.now()).await?;
             if due.is_empty() || ctx.stopping.is_cancelled() {
                 return Ok(json!({ "started": started }));

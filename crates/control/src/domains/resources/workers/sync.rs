@@ -50,7 +50,7 @@ impl SyncOperation {
             return Err(StepError::permanent("protocol", "the cloud named no region to list"));
         }
         let names: Vec<String> = scopes.iter().map(scope_name).collect();
-        let mut tx = ctx.org().await?;
+        let mut tx = ctx.org()?;
         ctx.fence(&mut tx).await?;
         retire_left_out(&self.app, &mut tx, &connected, &names).await?;
         tx.commit().await?;
@@ -91,7 +91,7 @@ impl SyncOperation {
         error: StepError,
     ) -> StepError {
         let note = async {
-            let mut tx = ctx.org().await?;
+            let mut tx = ctx.org()?;
             ctx.fence(&mut tx).await?;
             let place = (scope.service.as_str(), scope.region.as_str());
             let reason = json!({ "code": error.code, "detail": error.detail });
@@ -176,7 +176,7 @@ async fn retire_left_out(
 }
 
 async fn open(app: &App, ctx: &StepContext, provider: ProviderId) -> Result<Connected, StepError> {
-    let mut tx = ctx.org().await?;
+    let mut tx = ctx.org()?;
     providers::open(app, &mut tx, provider).await.map_err(|fault| match fault {
         Fault::NotFound(_) => StepError::permanent("provider_disconnected", "the provider was disconnected"),
         Fault::Unavailable { detail, .. } => StepError::transient("unavailable", detail),

@@ -58,7 +58,7 @@ async fn settings_that_were_changed_in_the_database_aim_the_credentials_nowhere(
     let endpoint = format!("http://{}", elsewhere.local_addr().unwrap());
     let superuser = world.database.superuser().await;
     let aim =
-        "UPDATE cloud_providers SET settings = jsonb_set(settings, '{endpoint_url}', to_jsonb($1::text)),
+        "UPDATE cloud_providers SET settings = jsonb_set(settings::jsonb, '{endpoint_url}', to_jsonb($1::text)),
                                           version = version + 1";
     superuser.execute(aim, &[&endpoint]).await.unwrap();
     let answer = owner.post_empty(&format!("/api/cloud/providers/{provider}/test-connection")).await;
