@@ -494,6 +494,26 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_read_keeps_its_secrets() {
+        for text in [
+            "log = 'json'\ndatabase_url = 'postgres://a:hunter2@b/c",
+            "log = 'json'\nmetrics_token = hunter2",
+            "log = 'json'\nreads_per_minute = 'hunter2'",
+            "log = 'json'\nmetrics_token = ['hunter2']",
+            "log = 'json'\nlisten = 'hunter2'",
+        ] {
+            let error = toml::from_str::<Settings>(text).expect_err("not valid");
+            let told = format!("{:?}", in_file(Path::new("marquee.toml"), text, &error));
+            assert!(!told.contains("hunter2"), "{told}");
+            assert!(told.contains("marquee.toml, line 2"), "{told}");
+        }
+        let text = "log = 'json'\n\ncolour = 'hunter2'";
+        let error = toml::from_str::<Settings>(text).expect_err("an unknown key");
+        let told = format!("{:?}", in_file(Path::new("marquee.toml"), text, &error));
+        assert!(told.contains("line 3") && told.contains("colour") && !told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
     fn plain_http_stays_on_loopback() {
         let open = Settings { listen: Some("0.0.0.0:80".parse().expect("an address")), ..embedded() };
         let error = Config::check(open.clone(), None).expect_err("must be refused").to_string();

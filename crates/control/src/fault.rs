@@ -239,6 +239,13 @@ impl From<DbError> for Fault {
             };
             return Self::Unavailable { detail: detail.to_owned(), retry_after: Duration::from_secs(2) };
         }
+        if error.constraint() == Some("idempotency_key_held") {
+            return Self::Unavailable {
+                detail: "This took so long that its Idempotency-Key was given back. Nothing was changed; ask again."
+                    .to_owned(),
+                retry_after: Duration::from_secs(1),
+            };
+        }
         if error.is_retryable() || error.is_timeout() {
             tracing::warn!(%error, "the database gave way to others");
             return Self::Unavailable {

@@ -2,9 +2,11 @@
 
 pub mod canary;
 mod client;
+mod front;
 mod moto;
 mod world;
 
 pub use client::{Answer, Client};
+pub use front::{Asked, Front};
 pub use moto::Account;
 pub use world::{PASSWORD, Tenant, World};

@@ -9,4 +9,6 @@ pub mod write;
 pub use write::retire_provider;
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod plans;

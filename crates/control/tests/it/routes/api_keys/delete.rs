@@ -20,6 +20,18 @@ async fn a_revoked_key_stops_at_once() {
 }
 
 #[tokio::test]
+async fn no_tag_was_ever_given_so_none_matches() {
+    let world = World::still().await;
+    let cora = world.tenant("cora").await;
+    let key = world.api_key(&cora, &["members.read"]).await;
+    let id = cora.owner.get("/api/api-keys").await.items()[0]["id"].as_str().unwrap().to_owned();
+    let delete = |tag| cora.owner.request("DELETE", &format!("/api/api-keys/{id}")).header("if-match", tag);
+    cora.owner.send(delete("\"1\"")).await.is_problem(412, "stale");
+    key.get("/api/members").await.is(200);
+    cora.owner.send(delete("*")).await.is(204);
+}
+
+#[tokio::test]
 async fn another_organizations_key_is_not_there() {
     let world = World::still().await;
     let (cora, vera) = (world.tenant("cora").await, world.tenant("vera").await);

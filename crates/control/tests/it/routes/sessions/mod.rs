@@ -22,6 +22,19 @@ async fn one_sees_ones_own_and_which_is_this() {
 }
 
 #[tokio::test]
+async fn no_tag_was_ever_given_so_none_matches() {
+    let world = World::still().await;
+    let cora = world.tenant("cora").await;
+    let viewer = world.member(&cora, Role::Viewer).await;
+    let session = viewer.get("/api/sessions").await.items()[0]["id"].as_str().unwrap().to_owned();
+    let delete =
+        |tag| cora.owner.request("DELETE", &format!("/api/sessions/{session}")).header("if-match", tag);
+    cora.owner.send(delete("\"1\"")).await.is_problem(412, "stale");
+    viewer.get("/api/auth/whoami").await.is(200);
+    cora.owner.send(delete("*")).await.is(204);
+}
+
+#[tokio::test]
 async fn ended_sessions_are_not_listed() {
     let world = World::still().await;
     let cora = world.tenant("cora").await;

@@ -3,3 +3,4 @@
 mod create;
 mod replace;
 mod sync;
+mod trouble;

@@ -1,0 +1,275 @@
+//! Syncs of a cloud in trouble: what fails fails alone, and nothing is believed to be gone because nobody said that
+//! it is there.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use futures::FutureExt as _;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::{
+    ledgers::fixtures::id,
+    support::{Account, Asked, Client, Front, World},
+};
+
+const DISKS: &str = "
+for region in ['eu-west-1', 'us-east-1']:
+    for size in (8, 9):
+        client('ec2', region).create_volume(AvailabilityZone=region + 'a', Size=size)
+";
+
+const OUT_OF_ORDER: &str = "<Response><Errors><Error><Code>InternalError</Code>\
+    <Message>An internal error has occurred</Message></Error></Errors><RequestID>front</RequestID></Response>";
+
+fn regions(names: &[&str]) -> String {
+    let items: Vec<String> = names
+        .iter()
+        .map(|name| {
+            format!(
+                "<item><regionName>{name}</regionName><regionEndpoint>ec2.{name}.amazonaws.com</regionEndpoint>\
+                 <optInStatus>opt-in-not-required</optInStatus></item>"
+            )
+        })
+        .collect();
+    format!(
+        "<DescribeRegionsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>front</requestId>\
+         <regionInfo>{}</regionInfo></DescribeRegionsResponse>",
+        items.concat()
+    )
+}
+
+/// The account behind `front`, connected.
+async fn connect(owner: &Client, account: &Account, front: &Front, names: &[&str]) -> String {
+    let mut body = account.provider("production", names);
+    body["settings"]["endpoint_url"] = Value::from(front.url.clone());
+    id(&owner.post("/api/cloud/providers", body).await.expect(201))
+}
+
+async fn disks(owner: &Client, region: &str) -> usize {
+    owner.all(&format!("/api/cloud/resources?filter=kind%3Ddisk%20region%3D{region}")).await.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_that_answers_500_fails_alone_and_loses_nothing() {
+    let world = World::start().await;
+    let owner = world.tenant("orangery").await.owner;
+    let account = Account::take();
+    account.boto3(DISKS);
+    let broken = Arc::new(AtomicBool::new(false));
+    let is_broken = Arc::clone(&broken);
+    let front = Front::before(&account.endpoint, move |asked: Asked| {
+        let fails = is_broken.load(Ordering::SeqCst) && asked.region == "us-east-1" && asked.service != "sts";
+        async move { fails.then(|| (500, OUT_OF_ORDER.to_owned())) }.boxed()
+    })
+    .await;
+    let provider = connect(&owner, &account, &front, &["eu-west-1", "us-east-1"]).await;
+    assert_eq!(owner.sync(&provider).await["state"], "succeeded");
+    let before = owner.all("/api/cloud/resources").await;
+
+    // While one region is down the other changes.
+    broken.store(true, Ordering::SeqCst);
+    account.boto3("client('ec2').create_volume(AvailabilityZone='eu-west-1a', Size=10)");
+    account.boto3("client('ec2', 'us-east-1').create_volume(AvailabilityZone='us-east-1a', Size=10)");
+    let operation = owner.sync(&provider).await;
+    assert_eq!(operation["state"], "partially_succeeded", "{operation:#}");
+    assert_eq!((disks(&owner, "eu-west-1").await, disks(&owner, "us-east-1").await), (3, 2));
+    let after = owner.all("/api/cloud/resources").await;
+    assert_eq!(after.len(), before.len() + 1, "nothing is gone");
+    let scopes = owner.get(&format!("/api/cloud/providers/{provider}/scopes")).await.expect(200);
+    let mut failed = 0;
+    for scope in scopes["items"].as_array().unwrap() {
+        let down = scope["region"] == "us-east-1";
+        assert_eq!(scope["error"].is_object(), down, "{scope}");
+        if down {
+            failed += 1;
+            assert_eq!(scope["error"]["code"], "unavailable", "{scope}");
+            assert!(scope["complete_at"].as_str() < scope["attempted_at"].as_str(), "{scope}");
+        }
+    }
+    assert!(failed > 3, "{scopes:#}");
+    assert_eq!(operation["progress"]["scopes_failed"], failed, "{operation:#}");
+
+    // And once it is back, so is everything.
+    broken.store(false, Ordering::SeqCst);
+    assert_eq!(owner.sync(&provider).await["state"], "succeeded");
+    assert_eq!(disks(&owner, "us-east-1").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_missing_from_one_answer_is_looked_for_twice() {
+    let world = World::start().await;
+    let owner = world.tenant("orangery").await.owner;
+    let account = Account::take();
+    account.boto3(DISKS);
+    let known = Arc::new(Mutex::new(vec!["eu-west-1", "us-east-1"]));
+    let listed = Arc::clone(&known);
+    let front = Front::before(&account.endpoint, move |asked: Asked| {
+        let answer = (asked.action == "DescribeRegions").then(|| (200, regions(&listed.lock().unwrap())));
+        async move { answer }.boxed()
+    })
+    .await;
+    let provider = connect(&owner, &account, &front, &[]).await;
+    assert_eq!(owner.sync(&provider).await["state"], "succeeded");
+    assert_eq!((disks(&owner, "eu-west-1").await, disks(&owner, "us-east-1").await), (2, 2));
+
+    // Missing once: it may be a short answer.
+    *known.lock().unwrap() = vec!["eu-west-1"];
+    let operation = owner.sync(&provider).await;
+    assert_eq!(operation["progress"]["resources_deleted"], 0, "{operation:#}");
+    assert_eq!(disks(&owner, "us-east-1").await, 2);
+
+    // Back, and missing again: that is once, not twice.
+    *known.lock().unwrap() = vec!["eu-west-1", "us-east-1"];
+    owner.sync(&provider).await;
+    *known.lock().unwrap() = vec!["eu-west-1"];
+    owner.sync(&provider).await;
+    assert_eq!(disks(&owner, "us-east-1").await, 2);
+
+    // Missing twice in a row: it is gone, and its history stays.
+    owner.sync(&provider).await;
+    assert_eq!((disks(&owner, "eu-west-1").await, disks(&owner, "us-east-1").await), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sync_still_brings_of_a_disconnected_provider_is_not_kept() {
+    let world = World::start().await;
+    let owner = world.tenant("orangery").await.owner;
+    let account = Account::take();
+    account.boto3(DISKS);
+    let (reached, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let gate = (Arc::clone(&reached), Arc::clone(&go_on));
+    let front = Front::before(&account.endpoint, move |asked: Asked| {
+        let gate = (asked.action == "DescribeVolumes").then(|| (Arc::clone(&gate.0), Arc::clone(&gate.1)));
+        async move {
+            if let Some((reached, go_on)) = gate {
+                reached.notify_one();
+                go_on.notified().await;
+            }
+            None
+        }
+        .boxed()
+    })
+    .await;
+    let provider = connect(&owner, &account, &front, &["eu-west-1"]).await;
+    let started = owner.post_empty(&format!("/api/cloud/providers/{provider}/sync")).await.expect(202);
+    reached.notified().await;
+    owner.delete(&format!("/api/cloud/providers/{provider}")).await.expect(204);
+    go_on.notify_one();
+    let operation = owner.ended(&id(&started["operation"])).await;
+    assert_eq!(operation["done"], true);
+    assert_eq!(owner.all("/api/cloud/resources").await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disconnection_waits_for_a_page_that_is_being_written() {
+    let world = World::start().await;
+    let owner = world.tenant("orangery").await.owner;
+    let mut body = Account::take().provider("production", &["eu-west-1"]);
+    body["verify"] = json!(false);
+    let provider = id(&owner.post("/api/cloud/providers", body).await.expect(201));
+    let superuser = world.database.superuser().await;
+    let page = world.database.superuser().await;
+    // As a page does it, while it writes.
+    page.batch_execute("BEGIN; SELECT FROM cloud_providers WHERE deleted_at IS NULL FOR KEY SHARE")
+        .await
+        .unwrap();
+    // The end of a sync is noted on the same row, and must not wait for another's page.
+    superuser
+        .batch_execute(
+            "SET lock_timeout = '1s'; UPDATE cloud_providers SET next_sync_at = now() + interval '1 day'",
+        )
+        .await
+        .unwrap();
+    let path = format!("/api/cloud/providers/{provider}");
+    let mut disconnecting = std::pin::pin!(owner.delete(&path));
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                  WHERE datname = current_database() AND usename = 'marquee_app' AND wait_event_type = 'Lock'";
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut disconnecting => panic!("it did not wait: {}", answer.status),
+            row = superuser.query_one(waits, &[]) => {
+                if row.unwrap().get::<_, i64>(0) == 1 {
+                    break;
+                }
+            }
+        }
+    }
+    page.batch_execute("COMMIT").await.unwrap();
+    disconnecting.await.expect(204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_idempotency_key_was_given_back_is_not_made() {
+    let world = World::start().await;
+    let owner = world.tenant("orangery").await.owner;
+    let account = Account::take();
+    let (reached, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let gate = (Arc::clone(&reached), Arc::clone(&go_on));
+    let front = Front::before(&account.endpoint, move |asked: Asked| {
+        let gate = (asked.action == "GetCallerIdentity").then(|| (Arc::clone(&gate.0), Arc::clone(&gate.1)));
+        async move {
+            if let Some((reached, go_on)) = gate {
+                reached.notify_one();
+                go_on.notified().await;
+            }
+            None
+        }
+        .boxed()
+    })
+    .await;
+    let mut body = account.provider("production", &["eu-west-1"]);
+    body["settings"]["endpoint_url"] = Value::from(front.url.clone());
+    let request =
+        || owner.request("POST", "/api/cloud/providers").header("idempotency-key", "once").json(&body);
+    let superuser = world.database.superuser().await;
+    let (answer, ()) = tokio::join!(owner.send(request()), async {
+        reached.notified().await;
+        // As a request does that ran out of time: a repetition may be under way by now.
+        superuser.execute("DELETE FROM idempotency_keys", &[]).await.unwrap();
+        go_on.notify_one();
+    });
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(answer.problem(503), "unavailable");
+    assert_eq!(owner.get("/api/cloud/providers").await.items().len(), 0);
+    let (answer, ()) = tokio::join!(owner.send(request()), async { go_on.notify_one() });
+    answer.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_cannot_be_started_is_put_off_and_holds_up_no_other() {
+    let world = World::start().await;
+    let owner = world.tenant("orangery").await.owner;
+    let account = Account::take();
+    let mut providers = Vec::new();
+    for name in ["cursed", "blessed"] {
+        let mut body = account.provider(name, &["eu-west-1"]);
+        body["verify"] = json!(false);
+        providers.push(id(&owner.post("/api/cloud/providers", body).await.expect(201)));
+    }
+    let superuser = world.database.superuser().await;
+    let cursed = providers[0].trim_start_matches("prv_");
+    superuser
+        .batch_execute(&format!(
+            "CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'cursed'; END $$;
+             CREATE TRIGGER curse BEFORE INSERT ON sync_runs FOR EACH ROW
+             WHEN (NEW.provider_id = '{cursed}') EXECUTE FUNCTION curse();
+             UPDATE cloud_providers SET next_sync_at = now() - CASE name WHEN 'cursed' THEN interval '2 hours'
+                                                                         ELSE interval '1 hour' END"
+        ))
+        .await
+        .unwrap();
+    world.app.nudge("sync_schedule");
+    let path = format!("/api/cloud/syncs?provider_id={}", providers[1]);
+    while owner.get(&path).await.items().is_empty() {}
+    let cursed = format!("/api/cloud/providers/{}", providers[0]);
+    loop {
+        let next = owner.get(&cursed).await.expect(200)["next_sync_at"].as_str().unwrap().to_owned();
+        if next > chrono::Utc::now().to_rfc3339() {
+            break;
+        }
+    }
+}
