@@ -73,6 +73,9 @@ settings! {
     /// The file with the key that encrypts stored credentials [default: DATA_DIR/keys/encryption.key]
     #[arg(long, env = "MARQUEE_ENCRYPTION_KEY_FILE", value_name = "FILE")]
     encryption_key_file: PathBuf,
+    /// Starts although stored credentials need a key that is lost: they have to be entered again
+    #[arg(long, env = "MARQUEE_ACCEPT_LOST_KEYS", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    accept_lost_keys: bool,
     /// An origin that a provider's endpoint_url may name; repeatable
     #[arg(long = "allow-endpoint", env = "MARQUEE_ALLOW_ENDPOINTS", value_name = "ORIGIN", value_delimiter = ',')]
     allow_endpoints: Vec<String>,
@@ -200,6 +203,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Whether plain HTTP may listen on other addresses than loopback.
     pub insecure_http: bool,
+    /// Whether to start although stored credentials need a key that is not there.
+    pub accept_lost_keys: bool,
     /// The rate limits.
     pub rates: Rates,
     /// How often a provider is synced that does not say so itself.
@@ -277,6 +282,7 @@ impl Config {
             metrics_token: settings.metrics_token,
             cors_origins: origins("--cors-origin", settings.cors_origins.unwrap_or_default())?,
             insecure_http: settings.insecure_http.unwrap_or(false),
+            accept_lost_keys: settings.accept_lost_keys.unwrap_or(false),
             rates: Rates {
                 read: settings.reads_per_minute.unwrap_or(per_minute(6_000)),
                 write: settings.writes_per_minute.unwrap_or(per_minute(600)),
@@ -339,6 +345,7 @@ impl Config {
         }
         put("cors_origins", self.cors_origins.clone().into());
         put("insecure_http", self.insecure_http.into());
+        put("accept_lost_keys", self.accept_lost_keys.into());
         put("reads_per_minute", i64::from(self.rates.read.get()).into());
         put("writes_per_minute", i64::from(self.rates.write.get()).into());
         put("cloud_calls_per_minute", i64::from(self.rates.cloud.get()).into());

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use marquee_db::{DatabaseUrls, Db, PoolSizes, embedded, migrate, provision};
 use marquee_types::Clock;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -21,7 +21,7 @@ use crate::{
     app::{App, Parts},
     clouds::Clouds,
     config::{Config, Database, ENCRYPTION_KEY_VARIABLE, LogFormat, Storage},
-    domains::{audit, identity},
+    domains::{audit, identity, providers},
     http::{health::Readiness, limits::Limits, listen},
     vault::{KeySource, Vault},
     workers,
@@ -138,28 +138,48 @@ async fn external_urls(database: &Database) -> Result<DatabaseUrls> {
     }
 }
 
-/// The keys, from the environment or the key file; a new key is made only where no secret can exist yet.
-pub fn vault(config: &Config) -> Result<Vault> {
+/// The keys, from the environment or the key file. A new key is made only where nothing is sealed yet, and a key that
+/// stored credentials need and that is not there is refused now, not when they are first used.
+async fn vault(config: &Config, db: &Db) -> Result<Vault> {
+    let mut needed =
+        providers::sealing_keys(db.system("keys: which ones the stored credentials need")).await?;
+    if config.accept_lost_keys {
+        needed.clear();
+    }
     let source = match (&config.encryption_key, &config.encryption_key_file) {
         (Some(value), _) => {
             KeySource::Value { name: ENCRYPTION_KEY_VARIABLE.to_owned(), value: value.clone() }
         }
         (None, Some(path)) => {
             let own = config.storage.data_dir.as_ref().is_some_and(|dir| path.starts_with(dir));
+            ensure!(
+                path.exists() || needed.is_empty(),
+                "the key file {} is missing, and stored credentials are sealed with it: restore it from a backup, or start with \
+                 --accept-lost-keys and enter them again",
+                path.display()
+            );
             KeySource::File { path: path.clone(), create: own }
         }
         (None, None) => {
             bail!("there is no encryption key: give --encryption-key-file or {ENCRYPTION_KEY_VARIABLE}")
         }
     };
-    Ok(Vault::load(source)?)
+    let vault = Vault::load(source)?;
+    for id in needed {
+        ensure!(
+            vault.has_key(&id),
+            "stored credentials are sealed with the key {id}, which is not among those given: add it as a further \
+             line, or start with --accept-lost-keys and enter them again"
+        );
+    }
+    Ok(vault)
 }
 
 /// The application over a database.
 pub async fn application(config: Config, urls: &DatabaseUrls, clock: Clock) -> Result<App> {
-    let vault = vault(&config)?;
     let sizes = PoolSizes { app: config.database_connections, ..PoolSizes::default() };
     let db = Db::connect(urls, sizes, clock.clone()).await?;
+    let vault = vault(&config, &db).await?;
     let identity = identity::Identity::new(db.clone(), clock.clone())?;
     Ok(App::new(Parts {
         limits: Limits::new(&config.rates),

@@ -7,6 +7,7 @@
 
 mod commands;
 mod crash;
+mod keys;
 mod process;
 mod secrets;
 

@@ -22,6 +22,7 @@ use crate::{
     domains::{audit, resources},
     fault::{Fault, OnConstraint, cloud_problem},
     http::Call,
+    vault::VaultError,
 };
 
 /// How long the cloud may take to accept credentials.
@@ -277,8 +278,13 @@ fn unseal(
 ) -> Result<secrecy::SecretString, Fault> {
     let credentials = stored.credentials.as_ref().ok_or(Fault::NotFound("provider"))?;
     let binding = binding(organization, id, &stored.kind, &credentials.binding);
-    let opened =
-        app.vault.open(&binding, &credentials.sealed).map_err(|error| Fault::Internal(error.into()))?;
+    let opened = app.vault.open(&binding, &credentials.sealed).map_err(|error| match error {
+        VaultError::UnknownKey { .. } => Fault::Unprocessable {
+            code: "credentials_required",
+            detail: "The key that these credentials were sealed with is lost: enter them again.".to_owned(),
+        },
+        other => Fault::Internal(other.into()),
+    })?;
     let text = std::str::from_utf8(opened.expose_secret())
         .map_err(|_| Fault::Internal(anyhow::anyhow!("the credentials of {id} are not text")))?;
     Ok(secrecy::SecretString::from(text))

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use marquee_clouds::{CloudRegion, CloudService};
-use marquee_db::{DbError, Org, Row, Tx};
+use marquee_db::{DbError, Org, Row, System, Tx};
 use marquee_types::{ProviderId, SyncId};
 use serde_json::{Value, value::RawValue};
 use tokio_postgres::types::{Json, ToSql};
@@ -34,6 +34,8 @@ const STORED: &str = "
       FROM cloud_providers p
       LEFT JOIN cloud_provider_credentials c ON c.organization_id = p.organization_id AND c.provider_id = p.id
      WHERE p.deleted_at IS NULL AND p.id = $1";
+
+const SEALING_KEYS: &str = "SELECT DISTINCT key_id FROM cloud_provider_credentials ORDER BY key_id";
 
 // Who writes what belongs to a connected provider holds the weaker of these two, which lets its row be changed: a sync
 // notes its end there. Who disconnects it takes the stronger.
@@ -113,6 +115,11 @@ pub async fn get_changed(tx: &mut Tx<Org>, id: ProviderId) -> Result<Option<(Pro
 /// The row with its sealed credentials.
 pub async fn stored(tx: &mut Tx<Org>, id: ProviderId) -> Result<Option<Stored>, DbError> {
     Ok(tx.query_opt(STORED, &[&id.uuid()]).await?.as_ref().map(stored_row))
+}
+
+/// The ids of the keys that any organization's credentials are sealed with. Consumes the transaction.
+pub async fn sealing_keys(tx: Tx<System>) -> Result<Vec<String>, DbError> {
+    Ok(tx.read(SEALING_KEYS, &[]).await?.iter().map(|row| row.get("key_id")).collect())
 }
 
 /// Whether the provider is connected; it stays so until this transaction ends.

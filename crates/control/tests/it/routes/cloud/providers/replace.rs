@@ -67,6 +67,26 @@ async fn settings_that_were_changed_in_the_database_aim_the_credentials_nowhere(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credentials_whose_key_is_lost_have_to_be_entered_again() {
+    let world = World::start().await;
+    let owner = world.tenant("orangery").await.owner;
+    let mut body = Account::take().provider("production", &["eu-west-1"]);
+    let provider = id(&owner.post("/api/cloud/providers", body.clone()).await.expect(201));
+    let superuser = world.database.superuser().await;
+    superuser.execute("UPDATE cloud_provider_credentials SET key_id = 'lost'", &[]).await.unwrap();
+    superuser.execute("UPDATE cloud_providers SET version = version + 1", &[]).await.unwrap();
+    let path = format!("/api/cloud/providers/{provider}");
+    let test = format!("{path}/test-connection");
+    assert_eq!(owner.post_empty(&test).await.problem(422), "credentials_required");
+    owner.get(&path).await.expect(200);
+    let credentials = body.as_object_mut().unwrap().remove("credentials").unwrap();
+    assert_eq!(owner.put(&path, body.clone()).await.problem(422), "credentials_required");
+    body["credentials"] = credentials;
+    owner.put(&path, body).await.expect(200);
+    assert_eq!(owner.post_empty(&test).await.expect(200)["ok"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_based_on_an_old_version_is_refused() {
     let world = World::start().await;
     let owner = world.tenant("orangery").await.owner;

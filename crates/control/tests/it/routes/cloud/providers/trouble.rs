@@ -6,6 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -267,8 +268,9 @@ async fn a_sync_that_cannot_be_started_is_put_off_and_holds_up_no_other() {
     while owner.get(&path).await.items().is_empty() {}
     let cursed = format!("/api/cloud/providers/{}", providers[0]);
     loop {
-        let next = owner.get(&cursed).await.expect(200)["next_sync_at"].as_str().unwrap().to_owned();
-        if next > chrono::Utc::now().to_rfc3339() {
+        let shown = owner.get(&cursed).await.expect(200);
+        let next: DateTime<Utc> = shown["next_sync_at"].as_str().unwrap().parse().unwrap();
+        if next > world.app.clock.now() {
             break;
         }
     }
