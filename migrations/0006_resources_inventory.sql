@@ -114,7 +114,6 @@ CREATE TABLE cloud_resource_tags (
     PRIMARY KEY (organization_id, key, value, resource_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 COMMENT ON TABLE cloud_resource_tags IS 'The tags of resources that exist, one row each, so that a filter on a tag is a look-up. Deleted resources have none.';
-CREATE INDEX cloud_resource_tags_resource ON cloud_resource_tags (organization_id, resource_id);
 SELECT protect_tenant_table('cloud_resource_tags');
 
 CREATE TABLE cloud_resource_relationships (

@@ -65,7 +65,8 @@ impl Prepared {
         }
         let tags = without_nul(serde_json::to_string(&tags)?);
         let attributes = without_nul(serde_json::to_string(&observed.attributes)?);
-        let raw = without_nul(observed.raw.as_str().to_owned());
+        // Taken, not copied: it is most of what a resource weighs.
+        let raw = without_nul(std::mem::take(&mut observed.raw).into_text());
         let mut relations: Vec<Relationship> = observed
             .relations
             .iter()
@@ -148,7 +149,26 @@ fn tame_text(text: &mut String, longest: usize) {
 
 /// PostgreSQL's text has no NUL; a vendor's answer may. It is shown as U+FFFD.
 fn without_nul(json: String) -> String {
-    if json.contains("\\u0000") { json.replace("\\u0000", "\\ufffd") } else { json }
+    if !json.contains("\\u0000") {
+        return json;
+    }
+    // Escape by escape: of `\\u0000` the first two are a backslash, and the rest is text.
+    let mut cleaned = String::with_capacity(json.len());
+    let mut rest = json.as_str();
+    while let Some(start) = rest.find('\\') {
+        let (before, escape) = rest.split_at(start);
+        cleaned.push_str(before);
+        rest = if let Some(after) = escape.strip_prefix("\\u0000") {
+            cleaned.push_str("\\ufffd");
+            after
+        } else {
+            let (whole, after) = escape.split_at(escape.len().min(2));
+            cleaned.push_str(whole);
+            after
+        };
+    }
+    cleaned.push_str(rest);
+    cleaned
 }
 
 /// The name of a scope in the tables: `ec2/instances@eu-west-1`.

@@ -103,5 +103,21 @@ async fn hostile_texts_are_written_read_and_unchanged() {
 
     let mut tx = test.db.org(&context).unwrap();
     let again = write::page(&mut tx, provider, "ec2/volumes@r", &prepare(), now).await.unwrap();
+    tx.commit().await.unwrap();
     assert_eq!((again.created, again.changed), (0, 0));
+
+    // Every tag that was written can be found again to be removed.
+    let superuser = test.superuser().await;
+    let tags = async || -> i64 {
+        superuser.query_one("SELECT count(*) FROM cloud_resource_tags", &[]).await.unwrap().get(0)
+    };
+    assert!(tags().await > 100);
+    let bare = page.iter().map(|observed| Observed { tags: Vec::new(), ..observed.clone() });
+    let mut bare: Vec<_> = bare.map(|observed| Prepared::new(provider, observed).unwrap()).collect();
+    bare.sort_by_key(|resource| resource.id);
+    bare.dedup_by_key(|resource| resource.id);
+    let mut tx = test.db.org(&context).unwrap();
+    write::page(&mut tx, provider, "ec2/volumes@r", &bare, now).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(tags().await, 0);
 }

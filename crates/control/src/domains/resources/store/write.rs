@@ -44,7 +44,13 @@ const PUT: &str = "
            digest = excluded.digest, valid_from = greatest(excluded.valid_from, cloud_resources.valid_from, cloud_resources.deleted_at),
            missing_since = NULL, deleted_at = NULL";
 
-const DROP_TAGS: &str = "DELETE FROM cloud_resource_tags WHERE resource_id = ANY($1)";
+// By the whole key, from the tags as the row still has them: an index by resource would be written with every tag
+// and read only here.
+const DROP_TAGS: &str = "
+    DELETE FROM cloud_resource_tags t
+     USING (SELECT r.id, tag.key, tag.value
+              FROM cloud_resources r, json_each_text(r.tags) AS tag WHERE r.id = ANY($1)) AS had
+     WHERE t.resource_id = had.id AND t.key = had.key AND t.value = had.value";
 const PUT_TAGS: &str = "
     INSERT INTO cloud_resource_tags (organization_id, key, value, resource_id)
     SELECT current_organization(), key, value, id
