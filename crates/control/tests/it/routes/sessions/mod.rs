@@ -62,3 +62,25 @@ async fn members_end_their_own_and_admins_end_anybodys() {
     let outcomes: Vec<_> = entries.iter().map(|entry| entry["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["refused", "allowed", "refused"], "newest first");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_long_over_is_removed() {
+    let world = World::still().await;
+    let cora = world.tenant("cora").await;
+    world.api_key(&cora, &["members.read"]).await;
+    let superuser = world.database.superuser().await;
+    let count = async |table: &str| -> i64 {
+        superuser.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0)
+    };
+    world.app.clock.advance(TimeDelta::days(45));
+    let again = world.login("owner@cora.example").await;
+    world.app.nudge("identity_clean_up");
+    // The key expired a fortnight ago and is still shown; the sessions of then are gone.
+    while count("sessions").await > 1 {}
+    assert_eq!(count("api_keys").await, 1);
+    again.get("/api/auth/whoami").await.is(200);
+
+    world.app.clock.advance(TimeDelta::days(20));
+    world.app.nudge("identity_clean_up");
+    while count("api_keys").await > 0 {}
+}
