@@ -49,6 +49,25 @@ async fn connect(owner: &Client, account: &Account, front: &Front, names: &[&str
     id(&owner.post("/api/cloud/providers", body).await.expect(201))
 }
 
+/// A front at which calls of one action say that they are there, and wait to be let on.
+async fn gate_before(account: &Account, action: &'static str) -> (Front, Arc<Notify>, Arc<Notify>) {
+    let (reached, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (arrived, let_on) = (Arc::clone(&reached), Arc::clone(&go_on));
+    let front = Front::before(&account.endpoint, move |asked: Asked| {
+        let (arrived, let_on) = (Arc::clone(&arrived), Arc::clone(&let_on));
+        async move {
+            if asked.action == action {
+                arrived.notify_one();
+                let_on.notified().await;
+            }
+            None
+        }
+        .boxed()
+    })
+    .await;
+    (front, reached, go_on)
+}
+
 async fn disks(owner: &Client, region: &str) -> usize {
     owner.all(&format!("/api/cloud/resources?filter=kind%3Ddisk%20region%3D{region}")).await.len()
 }
@@ -140,20 +159,7 @@ async fn what_a_sync_still_brings_of_a_disconnected_provider_is_not_kept() {
     let owner = world.tenant("orangery").await.owner;
     let account = Account::take();
     account.boto3(DISKS);
-    let (reached, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let gate = (Arc::clone(&reached), Arc::clone(&go_on));
-    let front = Front::before(&account.endpoint, move |asked: Asked| {
-        let gate = (asked.action == "DescribeVolumes").then(|| (Arc::clone(&gate.0), Arc::clone(&gate.1)));
-        async move {
-            if let Some((reached, go_on)) = gate {
-                reached.notify_one();
-                go_on.notified().await;
-            }
-            None
-        }
-        .boxed()
-    })
-    .await;
+    let (front, reached, go_on) = gate_before(&account, "DescribeVolumes").await;
     let provider = connect(&owner, &account, &front, &["eu-west-1"]).await;
     let started = owner.post_empty(&format!("/api/cloud/providers/{provider}/sync")).await.expect(202);
     reached.notified().await;
@@ -208,20 +214,7 @@ async fn a_change_whose_idempotency_key_was_given_back_is_not_made() {
     let world = World::start().await;
     let owner = world.tenant("orangery").await.owner;
     let account = Account::take();
-    let (reached, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let gate = (Arc::clone(&reached), Arc::clone(&go_on));
-    let front = Front::before(&account.endpoint, move |asked: Asked| {
-        let gate = (asked.action == "GetCallerIdentity").then(|| (Arc::clone(&gate.0), Arc::clone(&gate.1)));
-        async move {
-            if let Some((reached, go_on)) = gate {
-                reached.notify_one();
-                go_on.notified().await;
-            }
-            None
-        }
-        .boxed()
-    })
-    .await;
+    let (front, reached, go_on) = gate_before(&account, "GetCallerIdentity").await;
     let mut body = account.provider("production", &["eu-west-1"]);
     body["settings"]["endpoint_url"] = Value::from(front.url.clone());
     let request =
