@@ -204,7 +204,11 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("unsupported_media_type", 415, "The body is not JSON."),
     ("invalid", 422, "A field or parameter is wrong; `errors` points to each."),
     ("provider_verification_failed", 422, "The cloud did not accept the credentials; nothing was stored."),
-    ("credentials_required", 422, "What the credentials are bound to changes: enter them again."),
+    (
+        "credentials_required",
+        422,
+        "What the credentials are bound to changes, or the key they were sealed with is lost: enter them again.",
+    ),
     ("provider_not_allowed", 422, "This server's configuration no longer allows what the provider asks for."),
     ("horizon_exceeded", 422, "`as_of` lies before the history that is kept."),
     ("rate_limited", 429, "Too many requests of this class; see `Retry-After`."),
