@@ -160,6 +160,8 @@ BEGIN
         public.current_request_id(), public.current_address());
 END $$;
 COMMENT ON FUNCTION record_call(uuid, text, text, text, text, text, jsonb, jsonb) IS 'Adds an entry about what was asked of Marquee, by the actor of this transaction.';
+-- Both writers run as their definer: nobody else needs to add to the log.
+REVOKE INSERT ON audit_logs, audit_personal FROM marquee_app, marquee_system;
 GRANT EXECUTE ON FUNCTION audit_commitment(bytea, text, text), uuid_v7(),
     record_call(uuid, text, text, text, text, text, jsonb, jsonb) TO marquee_app, marquee_system;
 

@@ -58,6 +58,8 @@ COMMENT ON COLUMN cloud_providers.next_sync_at IS 'The interval after the last s
 COMMENT ON COLUMN cloud_providers.last_sync_id IS 'The last sync that ended, and in the next two columns how and when.';
 
 CREATE UNIQUE INDEX cloud_providers_name ON cloud_providers (organization_id, lower(name)) WHERE deleted_at IS NULL;
+-- The list, past those that are disconnected.
+CREATE INDEX cloud_providers_connected ON cloud_providers (organization_id, id) WHERE deleted_at IS NULL;
 -- For the scheduler, over all organizations.
 CREATE INDEX cloud_providers_due ON cloud_providers (next_sync_at);
 SELECT protect_tenant_table('cloud_providers');

@@ -141,11 +141,8 @@ async fn external_urls(database: &Database) -> Result<DatabaseUrls> {
 /// The keys, from the environment or the key file. A new key is made only where nothing is sealed yet, and a key that
 /// stored credentials need and that is not there is refused now, not when they are first used.
 async fn vault(config: &Config, db: &Db) -> Result<Vault> {
-    let mut needed =
-        providers::sealing_keys(db.system("keys: which ones the stored credentials need")).await?;
-    if config.accept_lost_keys {
-        needed.clear();
-    }
+    let needed = providers::sealing_keys(db.system("keys: which ones the stored credentials need")).await?;
+    let strict = !config.accept_lost_keys;
     let source = match (&config.encryption_key, &config.encryption_key_file) {
         (Some(value), _) => {
             KeySource::Value { name: ENCRYPTION_KEY_VARIABLE.to_owned(), value: value.clone() }
@@ -153,7 +150,7 @@ async fn vault(config: &Config, db: &Db) -> Result<Vault> {
         (None, Some(path)) => {
             let own = config.storage.data_dir.as_ref().is_some_and(|dir| path.starts_with(dir));
             ensure!(
-                path.exists() || needed.is_empty(),
+                path.exists() || needed.is_empty() || !strict,
                 "the key file {} is missing, and stored credentials are sealed with it: restore it from a backup, or start with \
                  --accept-lost-keys and enter them again",
                 path.display()
@@ -166,6 +163,13 @@ async fn vault(config: &Config, db: &Db) -> Result<Vault> {
     };
     let vault = Vault::load(source)?;
     for id in needed {
+        if !vault.has_key(&id) && !strict {
+            tracing::warn!(
+                key = id,
+                "stored credentials are sealed with a lost key: they have to be entered again"
+            );
+            continue;
+        }
         ensure!(
             vault.has_key(&id),
             "stored credentials are sealed with the key {id}, which is not among those given: add it as a further \

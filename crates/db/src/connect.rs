@@ -19,6 +19,9 @@ use crate::error::{DbError, causes};
 /// Longest wait for a connection to be made.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long what was sent may go without the server's acknowledgement.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Where to connect, parsed once. Does not show its password.
 #[derive(Clone)]
 pub(crate) struct Target {
@@ -43,6 +46,14 @@ impl Target {
             .map_err(|error| DbError::misuse(format!("the database URL is invalid: {}", causes(&error))))?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        // A server that vanishes without a word is noticed, however the network drops it.
+        config
+            .keepalives_idle(Duration::from_secs(30))
+            .keepalives_interval(Duration::from_secs(10))
+            .keepalives_retries(3);
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(SILENCE);
         }
         let local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
         let tls = (!local && config.get_ssl_mode() != SslMode::Disable).then(tls).transpose()?;

@@ -58,7 +58,9 @@ impl Opening {
             Self::Organization(context) => {
                 format!("BEGIN;SET LOCAL marquee.organization_id='{}'", context.organization.uuid())
             }
-            Self::System(_) | Self::Anonymous => "BEGIN".to_owned(),
+            Self::System(_) => "BEGIN".to_owned(),
+            // Said, though it is so: this one may share its connection with those that have an organization.
+            Self::Anonymous => "BEGIN;SET LOCAL marquee.organization_id=''".to_owned(),
         }
     }
 

@@ -74,7 +74,7 @@ impl Lender {
         tasks: &TaskTracker,
     ) -> Result<Arc<Self>, DbError> {
         let connector = Connector { target, login, tasks: tasks.clone() };
-        let lanes = lanes.map(|count| Lanes::new(connector.clone(), count));
+        let lanes = lanes.map(|count| Lanes::new(connector.clone(), count, wait));
         let pool = Pool::builder(connector)
             .max_size(size.max(1))
             .wait_timeout(Some(wait))

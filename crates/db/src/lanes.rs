@@ -12,7 +12,9 @@
 //! leaves nothing to clean up: all of a look-up is on its way before the first answer is awaited.
 //!
 //! What they are not for: anything that may run long (those behind it wait), and SQL made at run time. Their
-//! plans are made once, for any value, which for a walk along an index is the only sensible plan.
+//! plans are made once, for any value, which for a walk along an index is the only sensible plan. A look-up that
+//! takes long all the same, or that meets a lock, is ended after a moment and sent again the ordinary way, where
+//! it holds up nobody; and a connection that gives no answer at all is given up.
 
 use std::{
     collections::HashMap,
@@ -22,10 +24,14 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 
 use deadpool::managed::Manager as _;
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{
+    Client, Error, Row, Statement,
+    error::{DbError as DbServerError, SqlState},
+};
 
 use crate::{
     connection::{Connector, address},
@@ -33,14 +39,17 @@ use crate::{
     parameter::{Params, execute},
 };
 
-/// One plan for any value: planning a look-up costs more than running it.
-const ONE_PLAN: &str = "SET plan_cache_mode=force_generic_plan";
+/// One plan for any value, since planning a look-up costs more than running it; and little patience.
+const SETTINGS: &str =
+    "SET plan_cache_mode=force_generic_plan;SET statement_timeout=1000;SET lock_timeout=100";
 
 /// The connections.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     connector: Connector,
     lanes: Box<[Lane]>,
+    /// How long an answer may take.
+    wait: Duration,
     closed: AtomicBool,
 }
 
@@ -83,12 +92,13 @@ impl Drop for UnderWay<'_> {
 
 impl Lanes {
     /// Lanes that are connected when they are first used.
-    pub fn new(connector: Connector, count: usize) -> Self {
+    pub fn new(connector: Connector, count: usize, wait: Duration) -> Self {
         let lanes = (0..count.max(1)).map(|_| Lane::default()).collect();
-        Self { connector, lanes, closed: AtomicBool::new(false) }
+        Self { connector, lanes, wait, closed: AtomicBool::new(false) }
     }
 
-    /// Runs one short read-only statement in a transaction of its own that `opening` opens; its rows.
+    /// Runs one short read-only statement in a transaction of its own that `opening` opens; its rows, or none if
+    /// it is not as short as it should be and has to be sent the ordinary way.
     ///
     /// `sql` is tried once more if its connection was lost or its plan outlived a migration: it only reads.
     pub async fn look_up(
@@ -96,28 +106,67 @@ impl Lanes {
         opening: &str,
         sql: &'static str,
         params: Params<'_>,
-    ) -> Result<Vec<Row>, DbError> {
+    ) -> Result<Option<Vec<Row>>, DbError> {
         let Some(lane) = self.lanes.iter().min_by_key(|lane| lane.under_way.load(Ordering::Relaxed)) else {
             return Err(DbError::misuse("there are no connections for look-ups"));
         };
-        if self.closed.load(Ordering::Acquire) {
-            return Err(DbError::unavailable("the connections are closed"));
-        }
         let _counted = UnderWay::start(&lane.under_way);
-        let open = lane.open(&self.connector).await?;
-        match open.run(opening, sql, params).await {
-            Ok(rows) => Ok(rows),
-            Err(error) if is_connection_loss(&error) => {
+        let asked = tokio::time::timeout(self.wait, self.ask(lane, opening, sql, params));
+        asked.await.unwrap_or_else(|_| {
+            lock(&lane.open).take();
+            Err(DbError::unavailable("the database gives no answer"))
+        })
+    }
+
+    async fn ask(
+        &self,
+        lane: &Lane,
+        opening: &str,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<Option<Vec<Row>>, DbError> {
+        let open = self.open(lane).await?;
+        let mut outcome = open.run(opening, sql, params).await;
+        match &outcome {
+            Err(error) if is_connection_loss(error) => {
                 lane.forget(&open);
-                let open = lane.open(&self.connector).await?;
-                Ok(open.run(opening, sql, params).await?)
+                outcome = self.open(lane).await?.run(opening, sql, params).await;
             }
-            Err(error) if is_stale_statement(&error) => {
+            Err(error) if is_stale_statement(error) => {
                 lock(&open.statements).clear();
-                Ok(open.run(opening, sql, params).await?)
+                outcome = open.run(opening, sql, params).await;
+            }
+            _ => {}
+        }
+        match outcome {
+            Ok(rows) => Ok(Some(rows)),
+            Err(error) if is_impatience(&error) => {
+                tracing::debug!(sql, "not a look-up this time");
+                Ok(None)
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The lane's connection, made if there is none.
+    async fn open(&self, lane: &Lane) -> Result<Arc<Open>, DbError> {
+        if let Some(open) = lane.usable() {
+            return Ok(open);
+        }
+        let _alone = lane.connecting.lock().await;
+        if let Some(open) = lane.usable() {
+            return Ok(open);
+        }
+        // Boxed: it is rare, and its future must not swell that of every look-up.
+        let client = Box::pin(self.connector.create()).await?.client;
+        client.batch_execute(SETTINGS).await?;
+        let open = Arc::new(Open { client, sending: Mutex::default(), statements: Mutex::default() });
+        let mut place = lock(&lane.open);
+        if self.closed.load(Ordering::Acquire) {
+            return Err(DbError::unavailable("the connections are closed"));
+        }
+        *place = Some(Arc::clone(&open));
+        Ok(open)
     }
 
     /// Ends the connections once what is under way is answered.
@@ -130,21 +179,6 @@ impl Lanes {
 }
 
 impl Lane {
-    async fn open(&self, connector: &Connector) -> Result<Arc<Open>, DbError> {
-        if let Some(open) = self.usable() {
-            return Ok(open);
-        }
-        let _alone = self.connecting.lock().await;
-        if let Some(open) = self.usable() {
-            return Ok(open);
-        }
-        let client = connector.create().await?.client;
-        client.batch_execute(ONE_PLAN).await?;
-        let open = Arc::new(Open { client, sending: Mutex::default(), statements: Mutex::default() });
-        *lock(&self.open) = Some(Arc::clone(&open));
-        Ok(open)
-    }
-
     fn usable(&self) -> Option<Arc<Open>> {
         lock(&self.open).as_ref().filter(|open| !open.client.is_closed()).map(Arc::clone)
     }
@@ -197,6 +231,12 @@ impl Open {
         lock(&self.statements).insert(address(sql), statement.clone());
         Ok(statement)
     }
+}
+
+/// Whether the server ended a statement because it ran into one of the [`SETTINGS`].
+fn is_impatience(error: &Error) -> bool {
+    let code = error.as_db_error().map(DbServerError::code);
+    code == Some(&SqlState::QUERY_CANCELED) || code == Some(&SqlState::LOCK_NOT_AVAILABLE)
 }
 
 /// What these locks hold is whole after every line, so one that a panic poisoned is as good as any.

@@ -128,12 +128,17 @@ impl<S: Scope> Tx<S> {
 
     /// As [`Tx::read`], for a statement that is a short walk along an index whatever its values: it shares a
     /// connection with others of its kind, which is the cheapest way there is. What may run long would hold
-    /// those up, so it does not belong here.
+    /// those up for a moment, so it does not belong here.
     pub async fn look_up(self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         match &self.lender.lanes {
-            Some(lanes) if self.untouched() => lanes.look_up(&self.opening.read(), sql, params).await,
-            _ => self.read(sql, params).await,
+            Some(lanes) if self.untouched() => {
+                if let Some(rows) = lanes.look_up(&self.opening.read(), sql, params).await? {
+                    return Ok(rows);
+                }
+            }
+            _ => {}
         }
+        self.read(sql, params).await
     }
 
     /// As [`Tx::read`], for SQL that was compiled from a filter.
@@ -194,7 +199,11 @@ impl<S: Scope> Tx<S> {
         let opening = (self.phase == Phase::Fresh).then(|| self.opening.write());
         let partings = std::mem::take(&mut self.before_commit);
         let Some(connection) = self.connection.take() else { return Ok(()) };
-        finish(connection, opening, &partings, "ROLLBACK").await
+        let task = self.lender.tasks.spawn_on(
+            async move { finish(connection, opening, &partings, "ROLLBACK").await },
+            &self.lender.runtime,
+        );
+        task.await.map_err(|error| DbError::unavailable(format!("the rehearsal was interrupted: {error}")))?
     }
 
     /// Rolls back and waits until that is done. Dropping does the same without waiting.

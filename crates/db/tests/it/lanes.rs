@@ -1,10 +1,11 @@
 //! What look-ups promise although they share connections: each sees its own organization and nothing else, and none
 //! suffers for another's failure. One lane, so that all of them meet on it.
 
-use std::time::Duration;
+use std::pin::pin;
 
+use futures::FutureExt as _;
 use marquee_db::{OrgContext, testing::TestDb};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::task::JoinSet;
 
 use crate::support::{database, somebody};
 
@@ -52,9 +53,15 @@ async fn look_ups_on_one_connection_see_their_own_organization_only() {
                     // Given up at some moment between before its first message and after its last.
                     0 | 1 => {
                         let look = async { test.db.org(context).unwrap().look_up(BODIES, &[&0_i64]).await };
-                        let patience = Duration::from_micros(worker * 37 % 900);
-                        if let Ok(Ok(rows)) = timeout(patience, look).await {
-                            assert!(rows.iter().all(|row| row.get::<_, &str>(0) == names[which]));
+                        // The timer counts in milliseconds, and a look-up takes less: it is polled, and dropped.
+                        let mut look = pin!(look);
+                        for _ in 0..=worker % 4 {
+                            if let Some(rows) = look.as_mut().now_or_never() {
+                                let rows = rows.unwrap();
+                                assert!(rows.iter().all(|row| row.get::<_, &str>(0) == names[which]));
+                                break;
+                            }
+                            tokio::task::yield_now().await;
                         }
                     }
                     2 => {
@@ -99,6 +106,9 @@ async fn a_lost_connection_is_made_again() {
         )
         .await
         .unwrap();
+    let left = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND usename = 'marquee_app'";
+    while superuser.query_one(left, &[]).await.unwrap().get::<_, i64>(0) > 0 {}
     expect_own(&test, &context, "ours").await;
 }
 
@@ -126,4 +136,51 @@ async fn a_look_up_in_a_transaction_that_has_written_sees_what_it_wrote() {
     let mut tx = test.db.org(&context).unwrap();
     tx.execute(INSERT, &[&1_i64, &"fresh"]).await.unwrap();
     assert_eq!(tx.look_up(BODIES, &[&0_i64]).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_that_meets_a_lock_holds_up_no_other() {
+    let test = database().await;
+    let context = with_three(&test, "ours").await;
+    expect_own(&test, &context, "ours").await;
+    let (locking, looking) = (test.superuser().await, test.superuser().await);
+    locking.batch_execute("BEGIN; LOCK TABLE notes IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let mut locked = std::pin::pin!(expect_own(&test, &context, "ours"));
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                  WHERE datname = current_database() AND wait_event_type = 'Lock'
+                    AND now() - query_start > interval '300 milliseconds'";
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut locked => panic!("it did not wait for the lock"),
+            // It has left the shared connection for one of its own, where it may wait longer.
+            row = looking.query_one(waits, &[]) => if row.unwrap().get::<_, i64>(0) == 1 { break },
+        }
+    }
+    test.db.org(&context).unwrap().look_up("SELECT 1", &[]).await.unwrap();
+    locking.batch_execute("COMMIT").await.unwrap();
+    locked.await;
+}
+
+#[tokio::test]
+async fn what_is_no_look_up_is_answered_all_the_same() {
+    let test = database().await;
+    let tx = test.db.org(&somebody()).unwrap();
+    let rows = tx.look_up("SELECT pg_sleep(1.2)::text, 7", &[]).await.unwrap();
+    assert_eq!(rows[0].get::<_, i32>(1), 7);
+}
+
+#[tokio::test]
+async fn nothing_is_looked_up_after_the_end() {
+    let test = database().await;
+    let context = with_three(&test, "ours").await;
+    expect_own(&test, &context, "ours").await;
+    let (looked, ()) =
+        tokio::join!(test.db.org(&context).unwrap().look_up(BODIES, &[&0_i64]), test.db.close());
+    // Whether it was in time or not, the end came.
+    if let Err(error) = looked {
+        assert!(error.is_unavailable(), "{error}");
+    }
+    let late = test.db.org(&context).unwrap().look_up(BODIES, &[&0_i64]).await;
+    assert!(late.unwrap_err().is_unavailable());
 }

@@ -58,6 +58,13 @@ impl Prepared {
     /// Derives id and digest. Fails only if a value cannot be written as JSON.
     pub fn new(provider: ProviderId, mut observed: Observed) -> Result<Self, serde_json::Error> {
         tame(&mut observed);
+        // A key that comes twice counts once, in the tags that are shown and in those that are looked up.
+        observed.tags.dedup_by(|next, kept| {
+            next.0 == kept.0 && {
+                std::mem::swap(next, kept);
+                true
+            }
+        });
         let id = resource_id(provider, observed.kind, &observed.native_id).uuid();
         let mut tags = serde_json::Map::new();
         for (key, value) in &observed.tags {

@@ -93,8 +93,7 @@ async fn list(call: Call, query: ListResources) -> Result<Reply<Page<Resource>>,
         after: paging.after.as_ref(),
         fetch: paging.fetch(),
     };
-    let page = read::list(call.tx()?, &wanted).await?;
-    let items = read::freshen(call.tx()?, page).await?;
+    let items = read::list(call.tx()?, &wanted).await?;
     let by_time = matches!(order, Order::CreatedAt { .. });
     let key = |last: &Resource| Key { id: last.id.uuid(), created_at: last.created_at.filter(|_| by_time) };
     Ok(Reply::new(paging.page(&call.app, items, key)?))

@@ -29,7 +29,11 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn observed() -> impl Strategy<Value = Observed> {
-    let tags = btree_map(text(), text(), 0..5).prop_map(|tags| tags.into_iter().collect::<Vec<_>>());
+    // A key may come twice, as it should not.
+    let tags = vec((prop_oneof![text(), Just("twice".to_owned())], text()), 0..5).prop_map(|mut tags| {
+        tags.sort();
+        tags
+    });
     let attributes = btree_map(
         text(),
         prop_oneof![text().prop_map(Value::from), any::<i64>().prop_map(Value::from)],
@@ -93,7 +97,6 @@ async fn hostile_texts_are_written_read_and_unchanged() {
     let query =
         Query { filter: None, as_of: None, order: Order::Id { descending: false }, after: None, fetch: 500 };
     let listed = read::list(test.db.org(&context).unwrap(), &query).await.unwrap();
-    let listed = read::freshen(test.db.org(&context).unwrap(), listed).await.unwrap();
     assert_eq!(listed.len(), first.len());
     for (resource, prepared) in listed.iter().zip(&first) {
         let text = serde_json::to_value(resource).unwrap();

@@ -9,7 +9,7 @@ use marquee_types::{Clock, OrganizationId, RequestId};
 
 use super::{
     filter::SCHEMA,
-    read::{Order, Query, list_statement},
+    read::{Order, PAGE, Query, list_statement},
 };
 
 /// Ten organizations of 2,000 resources each, as unlike each other as resources are.
@@ -77,6 +77,11 @@ async fn every_documented_filter_reaches_an_index() {
         if plan.scans_whole_tenant("cloud_resources") || plan.scans_whole_tenant("cloud_resource_tags") {
             whole.push(format!("{text}\n{sql}\n{}", plan.json()));
         }
+    }
+    let mut tx = test.db.org(&context).unwrap();
+    let plan = explain_as_app(&mut tx, PAGE, &[&uuid::Uuid::nil(), &51_i64]).await;
+    if plan.scans_whole_tenant("cloud_resources") || !plan.json().contains("cloud_resources_present") {
+        whole.push(format!("the page without a filter\n{}", plan.json()));
     }
     assert!(whole.is_empty(), "{} filters read the whole tenant:\n{}", whole.len(), whole.join("\n\n"));
 }

@@ -1,9 +1,6 @@
 //! Reading the inventory, as it is and as it was.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Display,
-};
+use std::fmt::Display;
 
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
@@ -52,14 +49,21 @@ const FROM_CURRENT: &str = ", r.scope
       FROM cloud_resources r
      WHERE r.deleted_at IS NULL";
 
-/// A page is of few scopes: they are asked for once each, not with every row.
-const FRESHNESS: &str = "
-    SELECT s.provider_id, s.scope, s.complete_at
-      FROM unnest($1::uuid[], $2::text[]) AS wanted (provider_id, scope)
-      JOIN sync_scopes s
-        ON s.provider_id = wanted.provider_id AND s.scope = wanted.scope";
+/// Around a page: how fresh it is, in the same snapshot. A page is of few scopes, so they are asked for once each,
+/// not with every row.
+const BEFORE_PAGE: &str = "WITH page AS MATERIALIZED ( ";
+const AFTER_PAGE: &str = "),
+    fresh AS MATERIALIZED (
+        SELECT s.provider_id, s.scope, s.complete_at
+          FROM (SELECT DISTINCT provider_id, scope FROM page) wanted
+          JOIN sync_scopes s ON s.provider_id = wanted.provider_id AND s.scope = wanted.scope)
+    SELECT page.*, fresh.complete_at AS fresh_at
+      FROM page LEFT JOIN fresh ON fresh.provider_id = page.provider_id AND fresh.scope = page.scope";
 
 const CREATED: &str = "CASE WHEN r.created_at IS NULL THEN '-infinity'::timestamptz ELSE r.created_at END";
+
+const CREATED_ON_PAGE: &str =
+    "CASE WHEN page.created_at IS NULL THEN '-infinity'::timestamptz ELSE page.created_at END";
 
 const GET: &str = "
     SELECT r.id, r.provider_id, r.kind, r.native_id, r.name, r.region, r.zone, r.state, r.native_state, r.size,
@@ -71,13 +75,21 @@ const GET: &str = "
      WHERE r.id = $1";
 
 /// The page that is asked for most: everything there is, in the order of the ids.
-const PAGE: &str = "
-    SELECT r.id, r.provider_id, r.kind, r.native_id, r.name, r.region, r.zone, r.state, r.native_state, r.size,
-           r.tags, r.attributes, r.created_at, r.valid_from, r.scope
-      FROM cloud_resources r
-     WHERE r.deleted_at IS NULL AND r.id > $1
-     ORDER BY r.id
-     LIMIT $2";
+pub(super) const PAGE: &str = "
+    WITH page AS MATERIALIZED (
+        SELECT r.id, r.provider_id, r.kind, r.native_id, r.name, r.region, r.zone, r.state, r.native_state, r.size,
+               r.tags, r.attributes, r.created_at, r.valid_from, r.scope
+          FROM cloud_resources r
+         WHERE r.deleted_at IS NULL AND r.id > $1
+         ORDER BY r.id
+         LIMIT $2),
+    fresh AS MATERIALIZED (
+        SELECT s.provider_id, s.scope, s.complete_at
+          FROM (SELECT DISTINCT provider_id, scope FROM page) wanted
+          JOIN sync_scopes s ON s.provider_id = wanted.provider_id AND s.scope = wanted.scope)
+    SELECT page.*, fresh.complete_at AS fresh_at
+      FROM page LEFT JOIN fresh ON fresh.provider_id = page.provider_id AND fresh.scope = page.scope
+     ORDER BY page.id";
 
 // Newest first. The current version is the row itself, unless the resource is gone: then its last version
 // stands among the closed ones.
@@ -115,15 +127,8 @@ const RELATED: &str = "
 
 const EXISTS: &str = "SELECT true FROM cloud_resources WHERE id = $1";
 
-/// A resource as it stands on a page, and the scope that says how fresh it is; none in the past.
-#[derive(Debug)]
-pub struct Listed {
-    resource: Resource,
-    scope: Option<String>,
-}
-
-/// A page of resources, not yet with their freshness ([`freshen`]). Consumes the transaction.
-pub async fn list(tx: Tx<Org>, query: &Query<'_>) -> Result<Vec<Listed>, DbError> {
+/// A page of resources. Consumes the transaction.
+pub async fn list(tx: Tx<Org>, query: &Query<'_>) -> Result<Vec<Resource>, DbError> {
     let plain = query.filter.is_none() && query.as_of.is_none();
     let rows = if plain && query.order == (Order::Id { descending: false }) {
         let after = query.after.map_or(Uuid::nil(), |key| key.id);
@@ -133,34 +138,13 @@ pub async fn list(tx: Tx<Org>, query: &Query<'_>) -> Result<Vec<Listed>, DbError
         let (sql, params) = statement.parts();
         tx.read_dynamic(sql, &params).await?
     };
-    Ok(rows.iter().map(|row| Listed { resource: resource(row), scope: row.get(14) }).collect())
-}
-
-/// Says of each how fresh it is. Consumes the transaction.
-pub async fn freshen(tx: Tx<Org>, page: Vec<Listed>) -> Result<Vec<Resource>, DbError> {
-    let scopes: HashSet<(Uuid, &str)> = page
-        .iter()
-        .filter_map(|listed| Some((listed.resource.provider_id.uuid(), listed.scope.as_deref()?)))
-        .collect();
-    if scopes.is_empty() {
-        return Ok(page.into_iter().map(|listed| listed.resource).collect());
-    }
-    let (providers, names): (Vec<Uuid>, Vec<&str>) = scopes.into_iter().unzip();
-    let rows = tx.look_up(FRESHNESS, &[&providers, &names]).await?;
-    let fresh: HashMap<(Uuid, &str), Option<DateTime<Utc>>> =
-        rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect();
-    let freshened = page.into_iter().map(|mut listed| {
-        let scope = listed.scope.as_deref().unwrap_or_default();
-        listed.resource.fresh_at = fresh.get(&(listed.resource.provider_id.uuid(), scope)).copied().flatten();
-        listed.resource
-    });
-    Ok(freshened.collect())
+    Ok(rows.iter().map(|row| Resource { fresh_at: row.get(15), ..resource(row) }).collect())
 }
 
 /// The statement of a list; also what the ledger of query plans looks at.
 pub fn list_statement(query: &Query<'_>) -> Statement {
-    let mut statement = Statement::new("SELECT ");
-    statement.push(COLUMNS);
+    let mut statement = Statement::new(BEFORE_PAGE);
+    statement.push("SELECT ").push(COLUMNS);
     let columns = match query.as_of {
         None => {
             statement.push(FROM_CURRENT);
@@ -175,17 +159,22 @@ pub fn list_statement(query: &Query<'_>) -> Statement {
         statement.push(" AND ").filter(filter, columns);
     }
     after(&mut statement, query);
-    let (by, direction) = match query.order {
-        Order::Id { descending } => ("r.id", descending),
-        Order::CreatedAt { descending } => (CREATED, descending),
-    };
-    let word = if direction { " DESC" } else { "" };
-    statement.push(" ORDER BY ").push(by).push(word);
-    if by == CREATED {
-        statement.push(", r.id").push(word);
-    }
-    statement.push(" LIMIT ").bind(query.fetch, "bigint");
+    order_by(&mut statement, query.order, "r.id", CREATED);
+    statement.push(" LIMIT ").bind(query.fetch, "bigint").push(AFTER_PAGE);
+    order_by(&mut statement, query.order, "page.id", CREATED_ON_PAGE);
     statement
+}
+
+fn order_by(statement: &mut Statement, order: Order, id: &'static str, created: &'static str) {
+    let (by, descending) = match order {
+        Order::Id { descending } => (None, descending),
+        Order::CreatedAt { descending } => (Some(created), descending),
+    };
+    statement.push(" ORDER BY ");
+    for key in by.into_iter().chain([id]) {
+        statement.push(key).push(if descending { " DESC" } else { "" });
+        statement.push(if key == id { "" } else { ", " });
+    }
 }
 
 /// The inventory as it was: rows that have not changed since, and versions that were open then. What is gone has

@@ -106,6 +106,7 @@ async fn a_region_that_answers_500_fails_alone_and_loses_nothing() {
         if down {
             failed += 1;
             assert_eq!(scope["error"]["code"], "unavailable", "{scope}");
+            assert!(scope["complete_at"].is_string(), "{scope}");
             assert!(scope["complete_at"].as_str() < scope["attempted_at"].as_str(), "{scope}");
         }
     }
