@@ -50,13 +50,14 @@ const FROM_CURRENT: &str = ", r.scope
      WHERE r.deleted_at IS NULL";
 
 /// Around a page: how fresh it is, in the same snapshot. A page is of few scopes, so they are asked for once each,
-/// not with every row.
+/// not with every row; and by their key, where a join would read all that the organization has.
 const BEFORE_PAGE: &str = "WITH page AS MATERIALIZED ( ";
 const AFTER_PAGE: &str = "),
     fresh AS MATERIALIZED (
-        SELECT s.provider_id, s.scope, s.complete_at
-          FROM (SELECT DISTINCT provider_id, scope FROM page) wanted
-          JOIN sync_scopes s ON s.provider_id = wanted.provider_id AND s.scope = wanted.scope)
+        SELECT one.provider_id, one.scope,
+               (SELECT s.complete_at FROM sync_scopes s
+                 WHERE s.provider_id = one.provider_id AND s.scope = one.scope) AS complete_at
+          FROM (SELECT DISTINCT provider_id, scope FROM page) one)
     SELECT page.*, fresh.complete_at AS fresh_at
       FROM page LEFT JOIN fresh ON fresh.provider_id = page.provider_id AND fresh.scope = page.scope";
 
@@ -84,9 +85,10 @@ pub(super) const PAGE: &str = "
          ORDER BY r.id
          LIMIT $2),
     fresh AS MATERIALIZED (
-        SELECT s.provider_id, s.scope, s.complete_at
-          FROM (SELECT DISTINCT provider_id, scope FROM page) wanted
-          JOIN sync_scopes s ON s.provider_id = wanted.provider_id AND s.scope = wanted.scope)
+        SELECT one.provider_id, one.scope,
+               (SELECT s.complete_at FROM sync_scopes s
+                 WHERE s.provider_id = one.provider_id AND s.scope = one.scope) AS complete_at
+          FROM (SELECT DISTINCT provider_id, scope FROM page) one)
     SELECT page.*, fresh.complete_at AS fresh_at
       FROM page LEFT JOIN fresh ON fresh.provider_id = page.provider_id AND fresh.scope = page.scope
      ORDER BY page.id";
