@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::schema::Kind;
 
-/// The placeholder of values that are times.
+/// What stands in the help text for values that are times.
 pub const PLACEHOLDER: &str = "TIME";
 
 /// Told in the help of flags that take a time.

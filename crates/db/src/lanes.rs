@@ -8,7 +8,8 @@
 //! Two things make that safe for tenants. The messages of one look-up (BEGIN with its organization, the
 //! statement, COMMIT) are handed to the driver without another's between them, under a lock; so each runs in
 //! a transaction of its own, whose setting ends with it, whatever became of the one before. And nothing else is
-//! ever sent on these connections but the preparing of statements, under the same lock. A caller who goes away
+//! ever sent on these connections but the preparing of statements, under the same lock, and their closing, which
+//! no transaction minds. A caller who goes away
 //! leaves nothing to clean up: all of a look-up is on its way before the first answer is awaited.
 //!
 //! What they are not for: anything that may run long (those behind it wait), and SQL made at run time. Their

@@ -46,7 +46,7 @@ macro_rules! ids {
                 Self(uuid::Builder::from_unix_timestamp_millis(unix_millis, &random).into_uuid())
             }
 
-            /// A new id for now: time-ordered, unguessable in its last 62 bits.
+            /// A new id of the present moment: time-ordered, unguessable in its last 62 bits.
             #[expect(clippy::new_without_default, reason = "a default id would hide that each is new")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())

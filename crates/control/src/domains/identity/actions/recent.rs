@@ -44,7 +44,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Recent<K, V> {
         slot.answer.get().cloned()
     }
 
-    /// The answer, remembered or asked for now. If several ask at once, one does and all get its answer. An
+    /// The answer, remembered or asked for at once. If several ask at once, one does and all get its answer. An
     /// answer that is not worth keeping is given to those who waited and then forgotten.
     pub async fn get_or_ask(
         &self,

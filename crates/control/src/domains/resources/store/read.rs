@@ -49,17 +49,23 @@ const FROM_CURRENT: &str = ", r.scope
       FROM cloud_resources r
      WHERE r.deleted_at IS NULL";
 
-/// Around a page: how fresh it is, in the same snapshot. A page is of few scopes, so they are asked for once each,
-/// not with every row; and by their key, where a join would read all that the organization has.
-const BEFORE_PAGE: &str = "WITH page AS MATERIALIZED ( ";
-const AFTER_PAGE: &str = "),
+macro_rules! after_page {
+    () => {
+        "),
     fresh AS MATERIALIZED (
         SELECT one.provider_id, one.scope,
                (SELECT s.complete_at FROM sync_scopes s
                  WHERE s.provider_id = one.provider_id AND s.scope = one.scope) AS complete_at
           FROM (SELECT DISTINCT provider_id, scope FROM page) one)
     SELECT page.*, fresh.complete_at AS fresh_at
-      FROM page LEFT JOIN fresh ON fresh.provider_id = page.provider_id AND fresh.scope = page.scope";
+      FROM page LEFT JOIN fresh ON fresh.provider_id = page.provider_id AND fresh.scope = page.scope"
+    };
+}
+
+/// Around a page: how fresh it is, in the same snapshot. A page is of few scopes, so they are asked for once each,
+/// not with every row; and by their key, where a join would read all that the organization has.
+const BEFORE_PAGE: &str = "WITH page AS MATERIALIZED ( ";
+const AFTER_PAGE: &str = after_page!();
 
 const CREATED: &str = "CASE WHEN r.created_at IS NULL THEN '-infinity'::timestamptz ELSE r.created_at END";
 
@@ -76,22 +82,18 @@ const GET: &str = "
      WHERE r.id = $1";
 
 /// The page that is asked for most: everything there is, in the order of the ids.
-pub(super) const PAGE: &str = "
+pub(super) const PAGE: &str = concat!(
+    "
     WITH page AS MATERIALIZED (
         SELECT r.id, r.provider_id, r.kind, r.native_id, r.name, r.region, r.zone, r.state, r.native_state, r.size,
                r.tags, r.attributes, r.created_at, r.valid_from, r.scope
           FROM cloud_resources r
          WHERE r.deleted_at IS NULL AND r.id > $1
          ORDER BY r.id
-         LIMIT $2),
-    fresh AS MATERIALIZED (
-        SELECT one.provider_id, one.scope,
-               (SELECT s.complete_at FROM sync_scopes s
-                 WHERE s.provider_id = one.provider_id AND s.scope = one.scope) AS complete_at
-          FROM (SELECT DISTINCT provider_id, scope FROM page) one)
-    SELECT page.*, fresh.complete_at AS fresh_at
-      FROM page LEFT JOIN fresh ON fresh.provider_id = page.provider_id AND fresh.scope = page.scope
-     ORDER BY page.id";
+         LIMIT $2",
+    after_page!(),
+    " ORDER BY page.id"
+);
 
 // Newest first. The current version is the row itself, unless the resource is gone: then its last version
 // stands among the closed ones.

@@ -96,7 +96,7 @@ pub async fn start(
         .map(|_| ())
 }
 
-/// Notes how the run ended, on the run and on the provider's schedule.
+/// Notes how the run ended, on the run and on the provider.
 pub async fn finish(
     tx: &mut Tx<Org>,
     operation: OperationId,

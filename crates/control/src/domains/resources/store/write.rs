@@ -327,7 +327,7 @@ pub async fn retire(
     }
 }
 
-/// Takes all of a disconnected provider's resources out of the inventory, and ends its schedule.
+/// Takes all of a disconnected provider's resources out of the inventory, and forgets its scopes.
 pub async fn retire_provider(
     tx: &mut Tx<Org>,
     provider: ProviderId,
