@@ -3,7 +3,8 @@
 -- Entries come from two sides. A *call* is something asked of Marquee, written in the transaction of the change
 -- (or, if it was refused, in one of its own). A *row* is written by a trigger when a row of a configuration
 -- table changes, with what it was and what it became, whoever changed it: the application, a worker or somebody
--- in psql. Entries of one request share its id.
+-- in psql. Where both would tell of the same thing (providers.create and the new row of the provider) they are one
+-- entry: the trigger writes the call's, with the row in it. Entries of one request share its id.
 --
 -- An entry is only ever inserted, with no lock and no chain, so that one organization is not held to one commit
 -- at a time. What a later chain needs is here from the start: columns that never change, the transaction's id
@@ -40,7 +41,7 @@ CREATE TABLE audit_logs (
 COMMENT ON TABLE audit_logs IS 'What was done and what was refused. The application can add and read, neither change nor remove.';
 -- Text is compared byte by byte ("C"), so that an index also serves the filter's prefixes.
 COMMENT ON COLUMN audit_logs.at IS 'When the transaction began, by the database''s clock: one clock, however many servers.';
-COMMENT ON COLUMN audit_logs.origin IS 'call: asked of Marquee. row: seen by a trigger.';
+COMMENT ON COLUMN audit_logs.origin IS 'call: asked of Marquee. row: the change of a row that no call is named after.';
 COMMENT ON COLUMN audit_logs.actor IS 'user:usr_…, api_key:key_…, worker:…, system:…, or database:LOGIN for a write that did not come through Marquee.';
 COMMENT ON COLUMN audit_logs.credential IS 'session:ses_… or api_key:key_…: by what the actor was recognized.';
 COMMENT ON COLUMN audit_logs.action IS 'For a call its verb (api_keys.create); for a row rows.insert, rows.update or rows.delete.';
@@ -124,19 +125,21 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN pg_catalog.encode(pg_catalog.sha256(salt || pg_catalog.convert_to(field || ':' || value, 'UTF8')), 'hex');
 COMMENT ON FUNCTION audit_commitment(bytea, text, text) IS 'What stands in the log for a personal field.';
 
+-- Runs in the two functions below alone, which fix the search path.
 CREATE FUNCTION write_audit_entry(
     organization uuid, entry_id uuid, origin text, actor text, credential text, action text, target_kind text,
     target_id text, outcome text, reason text, before jsonb, after jsonb, request_id text, address inet
 ) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    salt bytea := uuid_send(gen_random_uuid());
+    salt bytea;
     personal jsonb := '{}';
 BEGIN
     IF (target_kind IS NULL) <> (target_id IS NULL) THEN
         RAISE EXCEPTION 'an audit entry names its target by kind and id, or not at all';
     END IF;
     IF address IS NOT NULL THEN
+        salt := uuid_send(gen_random_uuid());
         personal := jsonb_build_object('address', public.audit_commitment(salt, 'address', host(address)));
         INSERT INTO public.audit_personal (organization_id, at, entry_id, field, salt, value)
         VALUES (organization, now(), entry_id, 'address', salt, host(address));
@@ -148,8 +151,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION write_audit_entry(uuid, uuid, text, text, text, text, text, text, text, text, jsonb, jsonb, text, inet) IS 'Adds one entry, its address apart from it.';
 
--- Runs as its definer, as the trigger below does: PostgreSQL plans the statements of write_audit_entry() anew whenever
--- they run as another role than before. The organization is the transaction's, and no argument.
+-- The organization is the transaction's, and no argument.
 CREATE FUNCTION record_call(entry_id uuid, action text, target_kind text, target_id text, outcome text, reason text, before jsonb, after jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -168,24 +170,6 @@ GRANT EXECUTE ON FUNCTION audit_commitment(bytea, text, text), uuid_v7(),
 ---------------------------------------------------------------------------------------------------------------
 -- Row changes of configuration tables
 
--- Written without SQL functions, here and in the trigger: PostgreSQL plans the body of such a one anew in every
--- statement, and keeps the plans of this language.
-
--- A row as it may be shown: the masked columns are named but not told.
-CREATE FUNCTION audit_image(image jsonb, masked text[]) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp AS $$
-DECLARE
-    field text;
-BEGIN
-    FOREACH field IN ARRAY masked LOOP
-        IF image ->> field IS NOT NULL THEN
-            image := jsonb_set(image, ARRAY[field], '"(masked)"');
-        END IF;
-    END LOOP;
-    RETURN image;
-END $$;
-COMMENT ON FUNCTION audit_image(jsonb, text[]) IS 'A row for the audit log: masked columns hidden; null for no row.';
-
 -- The part of one image that another does not have: the changed fields.
 CREATE FUNCTION audit_difference(image jsonb, other jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp
@@ -196,8 +180,11 @@ END;
 COMMENT ON FUNCTION audit_difference(jsonb, jsonb) IS 'The fields of the first that are absent from, or different in, the second.';
 
 -- Runs as its definer, so that a row of a cascade or of a role without rights on the log is written all the
--- same. What the transaction says about its actor is believed of the application's own logins only: anybody
--- else in psql could say anything, and is named by their login and their own address.
+-- same. What the transaction says about its actor and its action is believed of the application's own logins only:
+-- anybody else in psql could say anything, and is named by their login and their own address.
+--
+-- A row of the noun that the action is named after (a provider in providers.create) leaves the entry of the call
+-- itself, and notes so for whoever would write that entry else.
 CREATE FUNCTION record_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -207,9 +194,12 @@ DECLARE
     masked text[] := TG_ARGV[3];
     ignored text[] := TG_ARGV[4];
     application boolean := session_user IN ('marquee_app', 'marquee_system');
+    call boolean := application AND coalesce(starts_with(current_setting('marquee.action', true), noun || 's.'), false);
     before jsonb;
     after jsonb;
     image jsonb;
+    field text;
+    target text;
     organizations uuid[];
     organization uuid;
 BEGIN
@@ -218,27 +208,33 @@ BEGIN
     image := coalesce(after, before);
     IF TG_OP = 'UPDATE' THEN
         IF before = after THEN RETURN NULL; END IF;
-        image := after;
-        after := public.audit_difference(after, before);
-        before := public.audit_difference(before, to_jsonb(NEW) - ignored);
+        after := public.audit_difference(image, before);
+        before := public.audit_difference(before, image);
     END IF;
+    -- The masked columns are named but not told.
+    FOREACH field IN ARRAY masked LOOP
+        IF before ->> field IS NOT NULL THEN before := jsonb_set(before, ARRAY[field], '"(masked)"'); END IF;
+        IF after ->> field IS NOT NULL THEN after := jsonb_set(after, ARRAY[field], '"(masked)"'); END IF;
+    END LOOP;
     -- A person belongs to no organization: their change is told to each of theirs.
     IF image ? 'organization_id' THEN
         organizations := ARRAY[(image ->> 'organization_id')::uuid];
     ELSE
         organizations := ARRAY(SELECT m.organization_id FROM public.memberships m WHERE m.user_id = (image ->> 'id')::uuid);
     END IF;
+    target := id_prefix || '_' || replace(image ->> id_column, '-', '');
     FOREACH organization IN ARRAY organizations LOOP
         PERFORM public.write_audit_entry(
-            organization, public.uuid_v7(), 'row',
+            organization, public.uuid_v7(), CASE WHEN call THEN 'call' ELSE 'row' END,
             CASE WHEN application THEN public.current_actor() ELSE 'database:' || session_user END,
             CASE WHEN application THEN public.current_credential() END,
-            'rows.' || lower(TG_OP), noun, id_prefix || '_' || replace(image ->> id_column, '-', ''), 'allowed', NULL,
-            public.audit_image(before, masked), public.audit_image(after, masked),
+            CASE WHEN call THEN current_setting('marquee.action') ELSE 'rows.' || lower(TG_OP) END,
+            noun, target, 'allowed', NULL, before, after,
             CASE WHEN application THEN public.current_request_id() END,
             -- The address of a request stands in the entry of its call.
-            CASE WHEN NOT application THEN inet_client_addr() END);
+            CASE WHEN call THEN public.current_address() WHEN NOT application THEN inet_client_addr() END);
     END LOOP;
+    IF call THEN PERFORM set_config('marquee.recorded', target, true); END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION record_change() IS 'Trigger: writes a row''s change to the audit log. Attach it with attach_change_audit().';

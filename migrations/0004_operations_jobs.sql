@@ -30,6 +30,10 @@ CREATE DOMAIN idempotency_state AS text CHECK (VALUE IN ('in_flight', 'committed
 COMMENT ON DOMAIN idempotency_state IS
     'in_flight: the first request is being answered. committed: its effect is stored, its answer not yet. done: the answer is stored.';
 
+-- Limits of idempotency keys as domains: PostgreSQL reads a table's checks anew in every statement.
+CREATE DOMAIN idempotency_text AS text COLLATE "C" CHECK (length(VALUE) BETWEEN 1 AND 1000);
+CREATE DOMAIN http_status AS integer CHECK (VALUE BETWEEN 100 AND 599);
+
 -- ---------------------------------------------------------------------------------------------------- jobs
 
 CREATE TABLE jobs (
@@ -242,15 +246,14 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON reconcilers TO marquee_system;
 
 CREATE TABLE idempotency_keys (
     organization_id uuid              NOT NULL,
-    principal       text              NOT NULL CHECK (length(principal) BETWEEN 1 AND 200),
-    method          text              NOT NULL CHECK (length(method) BETWEEN 1 AND 10),
-    path            text              NOT NULL CHECK (length(path) BETWEEN 1 AND 1000),
-    key             text              NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    principal       idempotency_text  NOT NULL,
+    method          idempotency_text  NOT NULL,
+    path            idempotency_text  NOT NULL,
+    key             idempotency_text  NOT NULL,
     fingerprint     bytea             NOT NULL,
     state           idempotency_state NOT NULL DEFAULT 'in_flight',
-    status          integer                    CHECK (status BETWEEN 100 AND 599),
-    headers         jsonb,
-    response        jsonb,
+    status          http_status,
+    response        json,
     locked_until    timestamptz       NOT NULL,
     created_at      timestamptz       NOT NULL,
     expires_at      timestamptz       NOT NULL,

@@ -1,12 +1,12 @@
 -- Providers: the cloud accounts an organization has connected, the credentials they are reached with, and what
 -- each was found to offer.
 --
--- A provider is disconnected softly: its row stays, so that history keeps its name. Its credentials do not: they
--- are deleted with the disconnection.
+-- A provider is disconnected softly: its row stays, so that history keeps its name. Its credentials do not: their
+-- columns are emptied with the disconnection.
 --
--- Everything that a list of providers shows stands in the one row, so that a page is one walk along the primary
--- key: what may be shown of the credentials, and how the last sync ended. The columns of the sync are no part of
--- the configuration: they change neither the version nor the audit log.
+-- A provider is one row, its sealed credentials in it: a page of the list is one walk along the primary key, a
+-- connection one row to write and to audit. The columns of the sync are no part of the configuration: they change
+-- neither the version nor the audit log.
 
 -- How a sync stands: of the runs, and of each provider's last one.
 CREATE DOMAIN sync_state AS text CHECK (VALUE IN (
@@ -40,9 +40,16 @@ CREATE TABLE cloud_providers (
     last_sync_id          uuid,
     last_sync_state       sync_state,
     last_sync_finished_at timestamptz,
+    key_id                text,
+    wrapped_key           bytea,
+    nonce                 bytea,
+    ciphertext            bytea,
+    binding_version       smallint,
+    binding               jsonb,
     PRIMARY KEY (organization_id, id),
-    CHECK (CASE WHEN deleted_at IS NULL THEN next_sync_at IS NOT NULL AND credentials IS NOT NULL
-                ELSE next_sync_at IS NULL AND credentials IS NULL END),
+    -- Connected: with credentials, and due some time. Disconnected: neither.
+    CHECK (num_nonnulls(next_sync_at, credentials, key_id, wrapped_key, nonce, ciphertext, binding_version, binding)
+           = CASE WHEN deleted_at IS NULL THEN 8 ELSE 0 END),
     FOREIGN KEY (organization_id) REFERENCES organizations (organization_id)
 );
 COMMENT ON TABLE cloud_providers IS 'One connected cloud account: an AWS account, an Azure subscription, a Google Cloud project.';
@@ -52,6 +59,11 @@ COMMENT ON COLUMN cloud_providers.external_id IS 'Made by Marquee for this provi
 COMMENT ON COLUMN cloud_providers.account IS 'The account the credentials were last found to belong to.';
 COMMENT ON COLUMN cloud_providers.verified_at IS 'When the cloud last accepted the credentials.';
 COMMENT ON COLUMN cloud_providers.credentials IS 'What may be shown of the credentials: their type and public parts. Null once disconnected.';
+COMMENT ON COLUMN cloud_providers.key_id IS 'Which key-encryption key wraps the data key of the sealed credentials.';
+COMMENT ON COLUMN cloud_providers.wrapped_key IS 'The data key, this row''s alone, under the key-encryption key, with its nonce.';
+COMMENT ON COLUMN cloud_providers.ciphertext IS 'The credentials, sealed with the data key and the nonce beside it.';
+COMMENT ON COLUMN cloud_providers.binding_version IS 'How the associated data is laid out; it names organization, provider and binding.';
+COMMENT ON COLUMN cloud_providers.binding IS 'What the credentials may be used for (kind, endpoint, account, role): part of the associated data, so that they cannot be aimed elsewhere.';
 COMMENT ON COLUMN cloud_providers.version IS 'One more with every change; the ETag.';
 COMMENT ON COLUMN cloud_providers.deleted_at IS 'When it was disconnected; its row stays for the history.';
 COMMENT ON COLUMN cloud_providers.next_sync_at IS 'The interval after the last start, jittered; null once disconnected.';
@@ -63,26 +75,6 @@ CREATE INDEX cloud_providers_connected ON cloud_providers (organization_id, id) 
 -- For the scheduler, over all organizations.
 CREATE INDEX cloud_providers_due ON cloud_providers (next_sync_at);
 SELECT protect_tenant_table('cloud_providers');
-
-CREATE TABLE cloud_provider_credentials (
-    organization_id uuid        NOT NULL,
-    provider_id     uuid        NOT NULL,
-    key_id          text        NOT NULL,
-    wrapped_key     bytea       NOT NULL,
-    nonce           bytea       NOT NULL,
-    ciphertext      bytea       NOT NULL,
-    binding_version smallint    NOT NULL,
-    binding         jsonb       NOT NULL,
-    updated_at      timestamptz NOT NULL,
-    PRIMARY KEY (organization_id, provider_id),
-    FOREIGN KEY (organization_id, provider_id) REFERENCES cloud_providers (organization_id, id) ON DELETE CASCADE
-);
-COMMENT ON TABLE cloud_provider_credentials IS 'The credentials of a provider, envelope-encrypted: a data key of its own, wrapped by the installation''s key.';
-COMMENT ON COLUMN cloud_provider_credentials.key_id IS 'Which key-encryption key wraps the data key.';
-COMMENT ON COLUMN cloud_provider_credentials.wrapped_key IS 'The data key under the key-encryption key, with its nonce.';
-COMMENT ON COLUMN cloud_provider_credentials.binding_version IS 'How the associated data is laid out; it names organization, provider and binding.';
-COMMENT ON COLUMN cloud_provider_credentials.binding IS 'What the credentials may be used for (kind, endpoint, account, role): part of the associated data, so that they cannot be aimed elsewhere.';
-SELECT protect_tenant_table('cloud_provider_credentials');
 
 CREATE TABLE cloud_provider_regions (
     organization_id uuid        NOT NULL,
@@ -113,6 +105,5 @@ COMMENT ON COLUMN cloud_provider_services.regions IS 'Empty for a service withou
 SELECT protect_tenant_table('cloud_provider_services');
 
 SELECT attach_change_audit('cloud_providers', 'provider', 'id', 'prv',
-                           ignored => '{version,next_sync_at,last_sync_id,last_sync_state,last_sync_finished_at}');
-SELECT attach_change_audit('cloud_provider_credentials', 'provider', 'provider_id', 'prv',
-                           masked => '{wrapped_key,nonce,ciphertext}', ignored => '{key_id,binding_version}');
+                           masked => '{wrapped_key,nonce,ciphertext}',
+                           ignored => '{version,next_sync_at,last_sync_id,last_sync_state,last_sync_finished_at,key_id,binding_version}');

@@ -32,7 +32,8 @@ pub struct OrgContext {
 /// statement that ever ran outside one could not write.
 #[derive(Debug, Clone)]
 pub(crate) enum Opening {
-    Organization(OrgContext),
+    /// With the verb of the call that the transaction is for, if it is for one.
+    Organization(OrgContext, Option<&'static str>),
     System(&'static str),
     Anonymous,
 }
@@ -43,19 +44,26 @@ impl Opening {
         if texts.into_iter().flatten().any(|text| text.contains('\0')) {
             return Err(DbError::misuse("a value of the transaction's context contains a NUL character"));
         }
-        Ok(Self::Organization(context.clone()))
+        Ok(Self::Organization(context.clone(), None))
     }
 
     pub fn context(&self) -> Option<&OrgContext> {
         match self {
-            Self::Organization(context) => Some(context),
+            Self::Organization(context, _) => Some(context),
             Self::System(_) | Self::Anonymous => None,
+        }
+    }
+
+    /// Says which call the transaction is for; only one of an organization is for any.
+    pub fn set_action(&mut self, verb: &'static str) {
+        if let Self::Organization(_, action) = self {
+            *action = Some(verb);
         }
     }
 
     pub fn read(&self) -> String {
         match self {
-            Self::Organization(context) => {
+            Self::Organization(context, _) => {
                 format!("BEGIN;SET LOCAL marquee.organization_id='{}'", context.organization.uuid())
             }
             Self::System(_) => "BEGIN".to_owned(),
@@ -74,7 +82,10 @@ impl Opening {
             push_literal(&mut words, value);
         };
         match self {
-            Self::Organization(context) => {
+            Self::Organization(context, action) => {
+                if let Some(action) = action {
+                    set("action", action);
+                }
                 set("organization_id", &context.organization.uuid().to_string());
                 set("actor", &context.actor);
                 set("credential", context.credential.as_deref().unwrap_or_default());

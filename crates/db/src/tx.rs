@@ -38,6 +38,7 @@ pub struct Tx<S: Scope> {
     connection: Option<Lent>,
     opening: Opening,
     phase: Phase,
+    unwaited: bool,
     around: Around,
     before_commit: Vec<Parting>,
     after_commit: Vec<Callback>,
@@ -69,6 +70,7 @@ impl<S: Scope> Tx<S> {
             connection: None,
             opening,
             phase: Phase::Fresh,
+            unwaited: false,
             around,
             before_commit: Vec::new(),
             after_commit: Vec::new(),
@@ -79,6 +81,12 @@ impl<S: Scope> Tx<S> {
     /// For whom this transaction acts; `None` outside [`crate::Org`].
     pub fn context(&self) -> Option<&OrgContext> {
         self.opening.context()
+    }
+
+    /// Says which call this transaction is for (`providers.create`), before its first statement. The entry that a
+    /// trigger writes about a row of that noun is then the call's.
+    pub fn for_call(&mut self, action: &'static str) {
+        self.opening.set_action(action);
     }
 
     /// The clock of the database this transaction belongs to.
@@ -162,48 +170,71 @@ impl<S: Scope> Tx<S> {
         self.after_commit.push(Box::new(f));
     }
 
+    /// Does not wait for the disk when it commits. If PostgreSQL dies, the last moments of such commits may be lost,
+    /// each as a whole and never one that a waiting commit came after: only for what may be lost with the answer.
+    /// To be called before the first statement.
+    pub fn commit_unwaited(&mut self) {
+        self.unwaited = true;
+    }
+
     /// Commits. Once started this runs to its end even if the caller goes away, so that what was registered by
     /// [`Tx::after_commit`] happens exactly if the change did.
-    pub async fn commit(mut self) -> Result<(), DbError> {
+    pub async fn commit(self) -> Result<(), DbError> {
+        self.end("COMMIT").await.map(drop)
+    }
+
+    /// Runs a statement and commits, in one wait; the statement's rows.
+    pub async fn commit_with(
+        mut self,
+        sql: &'static str,
+        params: Vec<Box<dyn ToSql + Sync + Send>>,
+    ) -> Result<Vec<Row>, DbError> {
+        self.before_commit(sql, params);
+        let last = self.end("COMMIT").await?.pop();
+        Ok(last.map(|reply| reply.rows).unwrap_or_default())
+    }
+
+    /// Does all that [`Tx::commit`] would do, and takes it back: what fails there fails here.
+    pub async fn rehearse(mut self) -> Result<(), DbError> {
+        self.after_commit.clear();
+        self.end("ROLLBACK").await.map(drop)
+    }
+
+    /// Sends what travels with the end, and the end.
+    async fn end(mut self, closing: &'static str) -> Result<Vec<Reply>, DbError> {
         self.usable()?;
         let fresh = self.phase == Phase::Fresh;
+        let callbacks = std::mem::take(&mut self.after_commit);
         if fresh && self.before_commit.is_empty() {
-            run_all(std::mem::take(&mut self.after_commit));
-            return Ok(());
+            run_all(callbacks);
+            return Ok(Vec::new());
         }
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.lender.lend().await?,
         };
-        let opening = fresh.then(|| self.opening.write());
+        let opening = fresh.then(|| self.opening_of_write());
         let partings = std::mem::take(&mut self.before_commit);
-        let callbacks = std::mem::take(&mut self.after_commit);
         let task = self.lender.tasks.spawn_on(
             async move {
-                finish(connection, opening, &partings, "COMMIT").await?;
+                let replies = finish(connection, opening, &partings, closing).await?;
                 run_all(callbacks);
-                Ok(())
+                Ok(replies)
             },
             &self.lender.runtime,
         );
         task.await.map_err(|error| DbError::Unavailable {
-            reason: format!("the commit was interrupted: {error}"),
+            reason: format!("the end of a transaction was interrupted: {error}"),
             outcome_unknown: true,
         })?
     }
 
-    /// Does all that [`Tx::commit`] would do, and takes it back: what fails there fails here.
-    pub async fn rehearse(mut self) -> Result<(), DbError> {
-        self.usable()?;
-        self.lend().await?;
-        let opening = (self.phase == Phase::Fresh).then(|| self.opening.write());
-        let partings = std::mem::take(&mut self.before_commit);
-        let Some(connection) = self.connection.take() else { return Ok(()) };
-        let task = self.lender.tasks.spawn_on(
-            async move { finish(connection, opening, &partings, "ROLLBACK").await },
-            &self.lender.runtime,
-        );
-        task.await.map_err(|error| DbError::unavailable(format!("the rehearsal was interrupted: {error}")))?
+    fn opening_of_write(&self) -> String {
+        let mut words = self.opening.write();
+        if self.unwaited {
+            words.push_str(";SET LOCAL synchronous_commit=off");
+        }
+        words
     }
 
     /// Rolls back and waits until that is done. Dropping does the same without waiting.
@@ -259,8 +290,8 @@ impl<S: Scope> Tx<S> {
     }
 
     async fn send(&mut self, first: bool, statements: &[Asked<'_>]) -> Outcome {
+        let opening = first.then(|| self.opening_of_write());
         let Some(connection) = self.connection.as_mut() else { return Outcome::Ok(Vec::new()) };
-        let opening = first.then(|| self.opening.write());
         wire::send(connection, opening.as_deref(), statements, None).await
     }
 
@@ -342,16 +373,21 @@ async fn finish(
     opening: Option<String>,
     partings: &[Parting],
     closing: &str,
-) -> Result<(), DbError> {
+) -> Result<Vec<Reply>, DbError> {
     let params: Vec<Vec<&(dyn ToSql + Sync)>> = partings
         .iter()
         .map(|(_, params)| params.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect())
         .collect();
     let statements: Vec<Asked<'_>> =
         partings.iter().zip(&params).map(|((sql, _), params)| (Sql::fixed(sql), params.as_slice())).collect();
-    let outcome = wire::send(&mut connection, opening.as_deref(), &statements, Some(closing)).await;
+    let mut outcome = wire::send(&mut connection, opening.as_deref(), &statements, Some(closing)).await;
+    if opening.is_some() && !connection.dirty && outcome.as_ref().is_err_and(is_stale_statement) {
+        // A migration changed a table under the prepared statements; nothing was done, so it is asked again.
+        connection.forget_statements();
+        outcome = wire::send(&mut connection, opening.as_deref(), &statements, Some(closing)).await;
+    }
     let failure = match outcome {
-        Ok(_) => return Ok(()),
+        Ok(replies) => return Ok(replies),
         Err(error) if is_connection_loss(&error) => {
             DbError::Unavailable { reason: causes(&error), outcome_unknown: true }
         }

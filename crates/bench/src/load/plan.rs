@@ -38,8 +38,10 @@ pub enum Scenario {
     ProviderGet,
     /// The first page of 50 resources
     ResourcesPage,
-    /// Connect a provider without asking its cloud, each under a new name and key
+    /// Connect a provider without asking its cloud, each under a new name
     ProviderCreate,
+    /// The same, each with an `Idempotency-Key` of its own
+    ProviderCreateKeyed,
 }
 
 /// Where a server is: `http://HOST:PORT`.
@@ -85,6 +87,8 @@ pub enum Stream {
     },
     /// A new one each time.
     Created {
+        /// Whether each has an idempotency key.
+        keyed: bool,
         /// Host header.
         host: String,
         /// Who asks.
@@ -111,7 +115,7 @@ impl Requests {
                 Scenario::ProvidersList => vec!["/api/cloud/providers?limit=20".to_owned()],
                 Scenario::ResourcesPage => vec!["/api/cloud/resources?limit=50".to_owned()],
                 Scenario::ProviderGet => provider_paths(&plan.url, token).await?,
-                Scenario::ProviderCreate => Vec::new(),
+                Scenario::ProviderCreate | Scenario::ProviderCreateKeyed => Vec::new(),
             };
             prepared.push(Arc::new(paths.iter().map(|path| get(&host, token, path)).collect()));
         }
@@ -122,7 +126,8 @@ impl Requests {
     pub fn of_connection(&self, number: usize) -> Stream {
         let who = number % self.tokens.len();
         match self.scenario {
-            Scenario::ProviderCreate => Stream::Created {
+            Scenario::ProviderCreate | Scenario::ProviderCreateKeyed => Stream::Created {
+                keyed: self.scenario == Scenario::ProviderCreateKeyed,
                 host: self.host.clone(),
                 token: self.tokens[who].clone(),
                 prefix: uuid::Uuid::new_v4().simple().to_string(),
@@ -142,9 +147,9 @@ impl Stream {
                 *next += 1;
                 &requests[*next % requests.len()]
             }
-            Self::Created { host, token, prefix, count, buffer } => {
+            Self::Created { keyed, host, token, prefix, count, buffer } => {
                 *count += 1;
-                *buffer = create(host, token, &format!("{prefix}-{count}"));
+                *buffer = create(host, token, &format!("{prefix}-{count}"), *keyed);
                 buffer
             }
         }
@@ -169,7 +174,7 @@ fn get(host: &str, token: &str, path: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-fn create(host: &str, token: &str, name: &str) -> Vec<u8> {
+fn create(host: &str, token: &str, name: &str, keyed: bool) -> Vec<u8> {
     let body = json!({
         "name": name, "kind": "aws", "verify": false,
         "credentials": {
@@ -179,11 +184,12 @@ fn create(host: &str, token: &str, name: &str) -> Vec<u8> {
         "settings": { "regions": ["us-east-1"] }
     })
     .to_string();
+    let key = if keyed { format!("idempotency-key: {name}\r\n") } else { String::new() };
     let mut request = String::with_capacity(700);
     let _ = write!(
         request,
         "POST /api/cloud/providers HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\nidempotency-key: {name}\r\ncontent-length: {}\r\n\r\n{body}",
+         content-type: application/json\r\n{key}content-length: {}\r\n\r\n{body}",
         body.len()
     );
     request.into_bytes()

@@ -122,6 +122,7 @@ async fn requests(plan: &Plan, database: &embedded::Embedded, data: &Path) -> Re
             Scenario::ProviderGet,
             Scenario::ResourcesPage,
             Scenario::ProviderCreate,
+            Scenario::ProviderCreateKeyed,
         ] {
             let report = load::run(&load::Plan {
                 url: server.url.parse()?,

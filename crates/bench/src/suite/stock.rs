@@ -8,16 +8,14 @@ use tokio_postgres::{Client, NoTls};
 
 const PROVIDERS: &str = "
     INSERT INTO cloud_providers (organization_id, id, name, kind, settings, external_id, account, principal, verified_at,
-                                 sync_interval_seconds, credentials, next_sync_at, created_at, updated_at)
+                                 sync_interval_seconds, credentials, next_sync_at, created_at, updated_at, key_id, wrapped_key,
+                                 nonce, ciphertext, binding_version, binding)
     SELECT o.organization_id, gen_random_uuid(), 'provider ' || n, 'aws', '{\"regions\": [\"eu-west-1\", \"us-east-1\"]}',
            'marquee-' || md5(o.organization_id::text || n), '123456789012', 'arn:aws:iam::123456789012:user/marquee',
-           now(), 604800, '{\"type\": \"static\", \"access_key_id\": \"AKIA…MPLE\"}', now() + interval '30 days', now(), now()
+           now(), 604800, '{\"type\": \"static\", \"access_key_id\": \"AKIA…MPLE\"}', now() + interval '30 days', now(), now(),
+           'none', decode(repeat('00', 60), 'hex'), decode(repeat('00', 12), 'hex'), decode(repeat('00', 150), 'hex'), 1,
+           '{\"kind\": \"aws\", \"endpoint_url\": null, \"role_arn\": null}'
       FROM organizations o, generate_series(1, 20) AS n WHERE o.name LIKE 'organization-%'";
-const CREDENTIALS: &str = "
-    INSERT INTO cloud_provider_credentials (organization_id, provider_id, key_id, wrapped_key, nonce, ciphertext,
-                                            binding_version, binding, updated_at)
-    SELECT organization_id, id, 'none', '\\x00', '\\x00', '\\x00', 1, '{}', now()
-      FROM cloud_providers p WHERE name LIKE 'provider %'";
 /// As a sync writes them: ids that begin as their provider's does, in the order of the ids.
 const RESOURCES: &str = "
     INSERT INTO cloud_resources (organization_id, id, provider_id, scope, kind, native_id, name, region, zone, state,
@@ -52,7 +50,7 @@ const ROWS_WRITTEN: &str = "SELECT count(*) FROM cloud_resources WHERE xmin::tex
 pub async fn fill(admin: &SecretString, each: u32) -> Result<f64> {
     let began = Instant::now();
     let client = connect(admin).await?;
-    for sql in [PROVIDERS, CREDENTIALS, SCOPES] {
+    for sql in [PROVIDERS, SCOPES] {
         client.execute(sql, &[]).await?;
     }
     let per_provider = i32::try_from(each / 20)?;

@@ -21,6 +21,8 @@ pub struct Call {
     pub validate_only: bool,
     /// The version that `If-Match` names.
     pub if_match: Option<i64>,
+    /// The audit verb of a change's route; none of a read's.
+    pub(super) action: Option<&'static str>,
     /// Marks the idempotency record as taken, in the transaction that makes the change.
     pub(super) idempotency: Option<super::idempotency::Reservation>,
     /// The values of the path's parameters.
@@ -48,6 +50,9 @@ impl Call {
     /// `Idempotency-Key` marks the key as used when it commits.
     pub fn tx(&self) -> Result<Tx<Org>, Fault> {
         let mut tx = self.app.db.org(&self.actor.context(&self.meta))?;
+        if let Some(action) = self.action {
+            tx.for_call(action);
+        }
         if let Some(reservation) = &self.idempotency {
             reservation.mark_committed(&mut tx);
         }

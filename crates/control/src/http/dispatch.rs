@@ -124,6 +124,7 @@ async fn serve(
         meta: meta.clone(),
         validate_only: false,
         if_match: None,
+        action: row.audit,
         idempotency: None,
         path,
     };

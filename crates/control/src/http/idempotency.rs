@@ -2,7 +2,8 @@
 //!
 //! A key is reserved in a transaction of its own before the handler runs; the handler's own transaction marks
 //! it committed together with the change, so that even a crash between change and answer cannot lead to a
-//! second one; the answer is kept for 24 hours. Keys belong to organization, principal, method and path.
+//! second one; the answer is kept for 24 hours. Only the change waits for the disk: a reservation is never lost
+//! without what came after it, and an answer that was lost is what `committed` says. Keys belong to organization, principal, method and path.
 //! Answers of 429 and of the 5xx are not kept, and an answer that showed a secret is kept without it.
 
 use std::time::Duration;
@@ -45,6 +46,8 @@ const FORGET: &str = "
     DELETE FROM idempotency_keys
      WHERE principal = $1 AND method = $2 AND path = $3 AND key = $4 AND state = 'in_flight'";
 
+/// What the table takes.
+const LONGEST_PATH: usize = 1000;
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long a request may be under way before its key may be taken over; beyond every route's time limit.
@@ -89,6 +92,11 @@ pub async fn reserve(
     key: String,
     body: &Bytes,
 ) -> Result<Outcome, Fault> {
+    if path_and_query.len() > LONGEST_PATH {
+        return Err(Fault::Malformed(format!(
+            "With an `Idempotency-Key`, path and query have at most {LONGEST_PATH} characters."
+        )));
+    }
     let reservation = Reservation {
         principal: context.actor.clone(),
         method: method.as_str().to_owned(),
@@ -98,26 +106,16 @@ pub async fn reserve(
     let fingerprint = fingerprint(app, body)?;
     let now = app.clock.now();
     let mut tx = app.db.org(context)?;
-    let taken = tx
-        .query_opt(
-            RESERVE,
-            &[
-                &reservation.principal,
-                &reservation.method,
-                &reservation.path,
-                &reservation.key,
-                &fingerprint,
-                &(now + LOCKED),
-                &now,
-                &(now + KEPT),
-            ],
-        )
-        .await?;
-    if taken.is_some() {
-        tx.commit().await?;
+    tx.commit_unwaited();
+    let mut values = reservation.values();
+    values.push(Box::new(fingerprint.clone()));
+    values.push(Box::new(now + LOCKED));
+    values.push(Box::new(now));
+    values.push(Box::new(now + KEPT));
+    if !tx.commit_with(RESERVE, values).await?.is_empty() {
         return Ok(Outcome::Fresh(reservation));
     }
-    let found = tx.read(FIND, &reservation.params()).await?;
+    let found = app.db.org(context)?.look_up(FIND, &reservation.params()).await?;
     match found.first() {
         Some(row) => replay(row, &fingerprint).map(Outcome::Replay),
         // Released between the two statements: the caller's repetition will find it free.
@@ -128,11 +126,7 @@ pub async fn reserve(
 impl Reservation {
     /// Marks the key as used, in the transaction that makes the change.
     pub fn mark_committed(&self, tx: &mut Tx<Org>) {
-        let Self { principal, method, path, key } = self.clone();
-        tx.before_commit(
-            MARK_COMMITTED,
-            vec![Box::new(principal), Box::new(method), Box::new(path), Box::new(key)],
-        );
+        tx.before_commit(MARK_COMMITTED, self.values());
     }
 
     /// Keeps the answer, or gives the key back if the answer is not one to keep.
@@ -144,19 +138,24 @@ impl Reservation {
     ) -> Result<Response<Body>, Fault> {
         let status = response.status();
         let mut tx = app.db.org(context)?;
+        tx.commit_unwaited();
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            tx.execute(FORGET, &self.params()).await?;
-            tx.commit().await?;
+            tx.commit_with(FORGET, self.values()).await?;
             return Ok(response);
         }
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|e| Fault::Internal(e.into()))?;
         let kept = kept_answer(&parts, &bytes);
-        let number = i32::from(status.as_u16());
-        let [principal, method, path, key] = self.params();
-        tx.execute(KEEP, &[principal, method, path, key, &number, &kept]).await?;
-        tx.commit().await?;
+        let mut values = self.values();
+        values.push(Box::new(i32::from(status.as_u16())));
+        values.push(Box::new(kept));
+        tx.commit_with(KEEP, values).await?;
         Ok(Response::from_parts(parts, Body::from(bytes)))
+    }
+
+    fn values(&self) -> Vec<Box<dyn marquee_db::ToSql + Sync + Send>> {
+        let Self { principal, method, path, key } = self.clone();
+        vec![Box::new(principal), Box::new(method), Box::new(path), Box::new(key)]
     }
 
     fn params(&self) -> [&(dyn marquee_db::ToSql + Sync); 4] {

@@ -40,7 +40,7 @@ marquee_types::words! {
     pub enum Origin {
         /// Asked of Marquee.
         Call = "call",
-        /// A row's change, seen by a trigger.
+        /// The change of a row that no call is named after, seen by a trigger.
         Row = "row",
     }
 }

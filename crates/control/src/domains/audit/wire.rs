@@ -17,8 +17,8 @@ pub struct AuditEntry {
     pub id: AuditEntryId,
     /// When, by the database's clock.
     pub at: DateTime<Utc>,
-    /// Whether it was asked of Marquee (`call`) or seen as a change of a row (`row`), which also tells of writes
-    /// that did not come through Marquee.
+    /// Whether it was asked of Marquee (`call`) or is the change of a row that no call is named after (`row`): what
+    /// a call changed besides, and writes that did not come through Marquee.
     pub origin: Origin,
     /// Who: `user:usr_…`, `api_key:key_…`, `worker:…`, `system:…`, `database:LOGIN`, or `anonymous`.
     pub actor: String,

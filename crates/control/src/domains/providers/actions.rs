@@ -7,7 +7,10 @@ use marquee_clouds::{Cloud, CloudError, Connection, Connector, ErrorKind};
 use marquee_db::{Org, Tx};
 use marquee_types::ProviderId;
 use secrecy::ExposeSecret;
-use serde_json::{Value, value::to_raw_value};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use super::{
     model::{Connected, Draft, SealedCredentials, Stored, Verified, binding, connection},
@@ -45,14 +48,15 @@ pub async fn create(call: &Call, wanted: CreateProvider) -> Result<(Provider, i6
     let credentials = seal(call, id, &draft.kind, &*connector, &connection)?;
     let now = app.clock.now();
     let mut tx = call.tx()?;
-    store::insert(&mut tx, id, &draft, &external_id, &credentials, verified.as_ref(), now);
+    let shown = written(&credentials.description)?;
+    store::insert(&mut tx, id, &draft, &external_id, credentials, verified.as_ref(), now);
     audit::record(&mut tx, audit::Entry::allowed("providers.create").target("provider", id));
     let done = if call.validate_only { tx.rehearse().await } else { tx.commit().await };
     done.on_constraint("cloud_providers_name", || name_taken(&draft.name))?;
     if verified.is_some() && !call.validate_only {
         app.nudge(resources::SCHEDULER);
     }
-    Ok((created(id, draft, external_id, &credentials.description, verified, now)?, 1))
+    Ok((created(id, draft, external_id, shown, verified, now)?, 1))
 }
 
 /// The new provider as a read would show it, without reading it.
@@ -60,18 +64,17 @@ fn created(
     id: ProviderId,
     draft: Draft,
     external_id: String,
-    credentials: &Value,
+    credentials: Box<RawValue>,
     verified: Option<Verified>,
     now: DateTime<Utc>,
 ) -> Result<Provider, Fault> {
-    let written = |value: &Value| to_raw_value(value).map_err(|error| Fault::Internal(error.into()));
     let next_sync_at = Some(draft.first_sync(verified.is_some(), now));
     Ok(Provider {
         id,
         name: draft.name,
         kind: draft.kind,
         settings: written(&draft.settings)?,
-        credentials: written(credentials)?,
+        credentials,
         external_id,
         verified_at: verified.as_ref().map(|v| v.at),
         account: verified.as_ref().map(|v| v.identity.account.clone()),
@@ -82,6 +85,10 @@ fn created(
         created_at: now,
         updated_at: now,
     })
+}
+
+fn written(value: &Value) -> Result<Box<RawValue>, Fault> {
+    to_raw_value(value).map_err(|error| Fault::Internal(error.into()))
 }
 
 /// Replaces a provider's configuration, and its credentials if given.
@@ -111,9 +118,6 @@ pub async fn replace(call: &Call, id: ProviderId, wanted: ReplaceProvider) -> Re
         .on_constraint("cloud_providers_name", || name_taken(&draft.name))?;
     if version.is_none() {
         return Err(gone_or_stale(&mut tx, id).await?);
-    }
-    if let Some(credentials) = &sealed {
-        store::put_credentials(&mut tx, id, credentials, now).await?;
     }
     let changed = store::get_changed(&mut tx, id).await?.ok_or(Fault::NotFound("provider"))?;
     if call.validate_only {

@@ -5,7 +5,7 @@ use marquee_clouds::{CloudRegion, CloudService};
 use marquee_db::{DbError, Org, Row, System, Tx};
 use marquee_types::{ProviderId, SyncId};
 use serde_json::{Value, value::RawValue};
-use tokio_postgres::types::{Json, ToSql};
+use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::{
@@ -29,13 +29,13 @@ const GET: &str = "
      WHERE deleted_at IS NULL AND id = $1";
 
 const STORED: &str = "
-    SELECT p.name, p.kind, p.settings, p.external_id, p.version, c.key_id, c.wrapped_key, c.nonce, c.ciphertext,
-           c.binding_version, c.binding, p.credentials
-      FROM cloud_providers p
-      LEFT JOIN cloud_provider_credentials c ON c.organization_id = p.organization_id AND c.provider_id = p.id
-     WHERE p.deleted_at IS NULL AND p.id = $1";
+    SELECT name, kind, settings, external_id, version, key_id, wrapped_key, nonce, ciphertext, binding_version, binding,
+           credentials
+      FROM cloud_providers
+     WHERE deleted_at IS NULL AND id = $1";
 
-const SEALING_KEYS: &str = "SELECT DISTINCT key_id FROM cloud_provider_credentials ORDER BY key_id";
+const SEALING_KEYS: &str =
+    "SELECT DISTINCT key_id FROM cloud_providers WHERE deleted_at IS NULL ORDER BY key_id";
 
 // Who writes what belongs to a connected provider holds the weaker of these two, which lets its row be changed: a sync
 // notes its end there. Who disconnects it takes the stronger.
@@ -46,34 +46,28 @@ const IS_CONNECTED: &str = "SELECT true FROM cloud_providers WHERE id = $1 AND d
 
 const INSERT: &str = "
     INSERT INTO cloud_providers (organization_id, id, name, kind, settings, external_id, account, principal,
-                                 verified_at, sync_interval_seconds, credentials, next_sync_at, created_at, updated_at)
-    VALUES (current_organization(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
-
-const PUT_CREDENTIALS: &str = "
-    INSERT INTO cloud_provider_credentials (organization_id, provider_id, key_id, wrapped_key, nonce, ciphertext,
-                                            binding_version, binding, updated_at)
-    VALUES (current_organization(), $1, $2, $3, $4, $5, $6, $7, $8)
-    ON CONFLICT (organization_id, provider_id) DO UPDATE
-       SET key_id = excluded.key_id, wrapped_key = excluded.wrapped_key, nonce = excluded.nonce,
-           ciphertext = excluded.ciphertext, binding_version = excluded.binding_version,
-           binding = excluded.binding, updated_at = excluded.updated_at";
+                                 verified_at, sync_interval_seconds, next_sync_at, created_at, updated_at, credentials,
+                                 key_id, wrapped_key, nonce, ciphertext, binding_version, binding)
+    VALUES (current_organization(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14, $15, $16, $17, $18)";
 
 const UPDATE: &str = "
     UPDATE cloud_providers
        SET name = $3, kind = $4, settings = $5, sync_interval_seconds = $6, updated_at = $7,
            account = coalesce($8, account), principal = coalesce($9, principal),
            verified_at = CASE WHEN $11 THEN $10 ELSE verified_at END,
-           credentials = coalesce($12, credentials), version = version + 1
+           credentials = coalesce($12, credentials), key_id = coalesce($13, key_id),
+           wrapped_key = coalesce($14, wrapped_key), nonce = coalesce($15, nonce),
+           ciphertext = coalesce($16, ciphertext), binding_version = coalesce($17, binding_version),
+           binding = coalesce($18, binding), version = version + 1
      WHERE id = $1 AND deleted_at IS NULL AND ($2::bigint IS NULL OR version = $2)
     RETURNING version";
 
 const DELETE: &str = "
     UPDATE cloud_providers
-       SET deleted_at = $3, updated_at = $3, credentials = NULL, next_sync_at = NULL, version = version + 1
+       SET deleted_at = $3, updated_at = $3, next_sync_at = NULL, version = version + 1, credentials = NULL, key_id = NULL,
+           wrapped_key = NULL, nonce = NULL, ciphertext = NULL, binding_version = NULL, binding = NULL
      WHERE id = $1 AND deleted_at IS NULL AND ($2::bigint IS NULL OR version = $2)
     RETURNING version";
-
-const DELETE_CREDENTIALS: &str = "DELETE FROM cloud_provider_credentials WHERE provider_id = $1";
 
 const REGIONS: &str = "
     SELECT region, name, enabled, discovered_at FROM cloud_provider_regions WHERE provider_id = $1 ORDER BY region";
@@ -132,17 +126,18 @@ pub async fn is_connected(tx: &mut Tx<Org>, id: ProviderId) -> Result<bool, DbEr
     Ok(tx.query_opt(IS_CONNECTED, &[&id.uuid()]).await?.is_some())
 }
 
-/// Registers a new provider and its credentials, to be written with COMMIT: the whole change is one wait. A taken
-/// name then breaks the constraint `cloud_providers_name`.
+/// Registers a new provider, to be written with COMMIT: the whole change is one wait. A taken name then breaks the
+/// constraint `cloud_providers_name`.
 pub fn insert(
     tx: &mut Tx<Org>,
     id: ProviderId,
     draft: &Draft,
     external_id: &str,
-    credentials: &SealedCredentials,
+    credentials: SealedCredentials,
     verified: Option<&Verified>,
     now: DateTime<Utc>,
 ) {
+    let SealedCredentials { sealed, binding, description } = credentials;
     tx.before_commit(
         INSERT,
         vec![
@@ -155,57 +150,20 @@ pub fn insert(
             Box::new(verified.map(|v| v.identity.principal.clone())),
             Box::new(verified.map(|v| v.at)),
             Box::new(draft.sync_interval_seconds),
-            Box::new(credentials.description.clone()),
             Box::new(draft.first_sync(verified.is_some(), now)),
             Box::new(now),
-        ],
-    );
-    let sealed = &credentials.sealed;
-    tx.before_commit(
-        PUT_CREDENTIALS,
-        vec![
-            Box::new(id.uuid()),
-            Box::new(sealed.key_id.clone()),
-            Box::new(sealed.wrapped_key.clone()),
-            Box::new(sealed.nonce.clone()),
-            Box::new(sealed.ciphertext.clone()),
+            Box::new(description),
+            Box::new(sealed.key_id),
+            Box::new(sealed.wrapped_key),
+            Box::new(sealed.nonce),
+            Box::new(sealed.ciphertext),
             Box::new(sealed.binding_version),
-            Box::new(credentials.binding.clone()),
-            Box::new(now),
+            Box::new(binding),
         ],
     );
 }
 
-/// Writes the credentials, new or instead of the old.
-pub async fn put_credentials(
-    tx: &mut Tx<Org>,
-    id: ProviderId,
-    credentials: &SealedCredentials,
-    now: DateTime<Utc>,
-) -> Result<(), DbError> {
-    tx.execute(PUT_CREDENTIALS, &credentials_params(&id.uuid(), credentials, &now)).await.map(|_| ())
-}
-
-/// The values of [`PUT_CREDENTIALS`].
-fn credentials_params<'a>(
-    id: &'a Uuid,
-    credentials: &'a SealedCredentials,
-    now: &'a DateTime<Utc>,
-) -> [&'a (dyn ToSql + Sync); 8] {
-    let sealed = &credentials.sealed;
-    [
-        id,
-        &sealed.key_id,
-        &sealed.wrapped_key,
-        &sealed.nonce,
-        &sealed.ciphertext,
-        &sealed.binding_version,
-        &credentials.binding,
-        now,
-    ]
-}
-
-/// Replaces a provider's configuration; `None` if it is not there, or not at that version.
+/// Replaces a provider's configuration, and its credentials if others were entered; `None` if it is not there, or not at that version.
 pub async fn update(
     tx: &mut Tx<Org>,
     id: ProviderId,
@@ -215,6 +173,7 @@ pub async fn update(
     entered: Option<&SealedCredentials>,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, DbError> {
+    let sealed = entered.map(|credentials| &credentials.sealed);
     let row = tx
         .query_opt(
             UPDATE,
@@ -231,6 +190,12 @@ pub async fn update(
                 &verified.map(|v| v.at),
                 &(verified.is_some() || entered.is_some()),
                 &entered.map(|credentials| &credentials.description),
+                &sealed.map(|sealed| sealed.key_id.as_str()),
+                &sealed.map(|sealed| sealed.wrapped_key.as_slice()),
+                &sealed.map(|sealed| sealed.nonce.as_slice()),
+                &sealed.map(|sealed| sealed.ciphertext.as_slice()),
+                &sealed.map(|sealed| sealed.binding_version),
+                &entered.map(|credentials| &credentials.binding),
             ],
         )
         .await?;
@@ -246,9 +211,6 @@ pub async fn delete(
 ) -> Result<Option<i64>, DbError> {
     tx.query_opt(LOCK_ALONE, &[&id.uuid()]).await?;
     let row = tx.query_opt(DELETE, &[&id.uuid(), &if_match, &now]).await?;
-    if row.is_some() {
-        tx.execute(DELETE_CREDENTIALS, &[&id.uuid()]).await?;
-    }
     Ok(row.map(|row| row.get("version")))
 }
 

@@ -106,7 +106,10 @@ async fn a_write_from_psql_names_its_login_whatever_it_claims_to_be() {
     let organization = OrganizationId::new();
     let owner = database.client(&database.urls.admin).await;
     owner
-        .batch_execute("SET marquee.actor = 'user:usr_framed'; SET marquee.request_id = 'framed'")
+        .batch_execute(
+            "SET marquee.actor = 'user:usr_framed'; SET marquee.request_id = 'framed';
+             SET marquee.action = 'organizations.create'",
+        )
         .await
         .unwrap();
     let insert = "INSERT INTO organizations (organization_id, name, created_at) VALUES ($1, 'cora', now())";
@@ -127,6 +130,58 @@ async fn a_write_from_psql_names_its_login_whatever_it_claims_to_be() {
     assert_eq!((update.get(2), update.get(3)), (r#"{"name": "cora"}"#, r#"{"name": "vera"}"#));
     assert_eq!(update.get::<_, Option<&str>>(4), None);
     assert_eq!(rows[0].get::<_, Option<&str>>(2), None, "nothing was there before");
+}
+
+#[tokio::test]
+async fn a_call_and_the_row_it_is_named_after_are_one_entry() {
+    let database = TestDb::new(Clock::system()).await;
+    let organization = OrganizationId::new();
+    let make = "INSERT INTO organizations (organization_id, name, created_at) VALUES (current_organization(), $1, now())";
+    let rename = "UPDATE organizations SET name = $1";
+    let log = || async {
+        let tx = database.db.org(&context(organization)).unwrap();
+        let sql = "SELECT l.origin, l.action, p.value FROM audit_logs l
+                     LEFT JOIN audit_personal p ON p.entry_id = l.id AND p.at = l.at ORDER BY l.at, l.id";
+        let rows = tx.read(sql, &[]).await.unwrap();
+        rows.iter()
+            .map(|row| {
+                let address = row.get::<_, Option<String>>(2).unwrap_or_default();
+                format!("{} {} {address}", row.get::<_, &str>(0), row.get::<_, &str>(1))
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut tx = database.db.org(&context(organization)).unwrap();
+    tx.for_call("organizations.create");
+    tx.execute(make, &[&"cora"]).await.unwrap();
+    audit::record(&mut tx, Entry::allowed("organizations.create").target("organization", organization));
+    tx.commit().await.unwrap();
+    assert_eq!(log().await, ["call organizations.create 192.0.2.7"]);
+
+    // Named after another noun: the row's own entry, and the call's.
+    let mut tx = database.db.org(&context(organization)).unwrap();
+    tx.for_call("things.change");
+    tx.execute(rename, &[&"vera"]).await.unwrap();
+    audit::record(&mut tx, Entry::allowed("things.change").target("organization", organization));
+    tx.commit().await.unwrap();
+    let mut lines = log().await.split_off(1);
+    lines.sort();
+    assert_eq!(lines, ["call things.change 192.0.2.7", "row rows.update "]);
+
+    // The entry is the row's even if nobody records the call, and what one transaction says holds for no other.
+    let mut tx = database.db.org(&context(organization)).unwrap();
+    tx.for_call("organizations.update");
+    tx.execute(rename, &[&"dora"]).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = database.db.org(&context(organization)).unwrap();
+    tx.execute(rename, &[&"nora"]).await.unwrap();
+    audit::record(&mut tx, Entry::allowed("organizations.update").target("organization", organization));
+    tx.commit().await.unwrap();
+    let mut lines = log().await.split_off(3);
+    lines.sort();
+    assert_eq!(
+        lines,
+        ["call organizations.update 192.0.2.7", "call organizations.update 192.0.2.7", "row rows.update "]
+    );
 }
 
 #[tokio::test]

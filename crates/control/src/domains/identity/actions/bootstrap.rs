@@ -52,6 +52,7 @@ pub async fn bootstrap(db: &Db, passwords: &Passwords, new: NewOrganization) -> 
         address: None,
     };
     let mut tx = db.org(&context)?;
+    tx.for_call("organizations.create");
     store::organizations::create(&mut tx, &name, now).await?;
     store::users::create(&mut tx, owner, &email, None, &hash, now)
         .await

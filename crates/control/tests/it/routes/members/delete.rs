@@ -26,9 +26,11 @@ async fn sessions_and_keys_go_with_the_member_and_the_address_is_free_again() {
     assert_eq!(cora.owner.get("/api/api-keys").await.items().len(), 0);
     let login = json!({ "email": "ben@cora.example", "password": PASSWORD });
     world.client.anonymous().post("/api/auth/login", login.clone()).await.is_problem(401, "unauthenticated");
+    let gone = cora.owner.audit("action = members.delete AND outcome = allowed").await;
+    assert_eq!((&gone[0]["target"]["id"], &gone[0]["before"]["role"]), (&json!(id), &json!("admin")));
     let rows = cora.owner.audit("action = rows.delete").await;
     let kinds: Vec<_> = rows.iter().map(|row| row["target"]["kind"].as_str().unwrap()).collect();
-    assert!(kinds.contains(&"member") && kinds.contains(&"api_key"), "the cascade is in the log: {kinds:?}");
+    assert!(kinds.contains(&"api_key"), "the cascade is in the log: {kinds:?}");
     cora.owner.post("/api/members", body.clone()).await.is(201);
 }
 

@@ -25,8 +25,12 @@ async fn a_role_changes_once_per_version() {
     assert_eq!(changed.is(200).body["role"], "manager");
     let again = cora.owner.send(patch("admin")).await;
     again.is_problem(412, "stale");
-    let rows = cora.owner.audit(&format!("action = rows.update AND target = {}", ben.user.unwrap())).await;
-    assert_eq!((&rows[0]["before"], &rows[0]["after"]), (&role("viewer"), &role("manager")));
+    let rows = cora
+        .owner
+        .audit(&format!("action = members.update AND target = {} AND outcome = allowed", ben.user.unwrap()))
+        .await;
+    let [entry] = rows.as_slice() else { panic!("one entry a change: {rows:#?}") };
+    assert_eq!((&entry["before"], &entry["after"]), (&role("viewer"), &role("manager")));
 }
 
 #[tokio::test]

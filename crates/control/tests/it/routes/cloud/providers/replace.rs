@@ -39,7 +39,7 @@ async fn a_database_that_was_tampered_with_gives_no_credentials_away() {
     let provider = id(&owner.post("/api/cloud/providers", body).await.expect(201));
     let superuser = world.database.superuser().await;
     superuser
-        .batch_execute("UPDATE cloud_provider_credentials SET binding = jsonb_set(binding, '{endpoint_url}', '\"http://127.0.0.1:1\"')")
+        .batch_execute("UPDATE cloud_providers SET binding = jsonb_set(binding, '{endpoint_url}', '\"http://127.0.0.1:1\"')")
         .await
         .unwrap();
     superuser.batch_execute("UPDATE cloud_providers SET version = version + 1").await.unwrap();
@@ -73,7 +73,7 @@ async fn credentials_whose_key_is_lost_have_to_be_entered_again() {
     let mut body = Account::take().provider("production", &["eu-west-1"]);
     let provider = id(&owner.post("/api/cloud/providers", body.clone()).await.expect(201));
     let superuser = world.database.superuser().await;
-    superuser.execute("UPDATE cloud_provider_credentials SET key_id = 'lost'", &[]).await.unwrap();
+    superuser.execute("UPDATE cloud_providers SET key_id = 'lost'", &[]).await.unwrap();
     superuser.execute("UPDATE cloud_providers SET version = version + 1", &[]).await.unwrap();
     let path = format!("/api/cloud/providers/{provider}");
     let test = format!("{path}/test-connection");
