@@ -6,7 +6,7 @@ use marquee_db::Db;
 use marquee_jobs::Workers;
 use marquee_types::Clock;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -62,6 +62,12 @@ impl App {
         if let Some(workers) = self.workers.get() {
             workers.nudge(reconciler);
         }
+    }
+
+    /// Waits for a turn to write to the inventory.
+    pub async fn inventory_turn(&self) -> SemaphorePermit<'_> {
+        let turn = self.inventory_writers.acquire().await;
+        turn.unwrap_or_else(|error| unreachable!("nobody closes the turns: {error}"))
     }
 
     /// Whether the database has every migration this server was built with.

@@ -30,6 +30,8 @@ use crate::{
 
 /// How long the cloud may take to accept credentials.
 const VERIFY_TIME: Duration = Duration::from_secs(10);
+/// How long the answer to a disconnection waits for the resources to leave the inventory.
+const RETIRE_TIME: Duration = Duration::from_secs(2);
 /// How long a test of the connection may take, whatever the cloud does.
 const TEST_TIME: Duration = Duration::from_millis(4_500);
 
@@ -129,19 +131,28 @@ pub async fn replace(call: &Call, id: ProviderId, wanted: ReplaceProvider) -> Re
     Ok(changed)
 }
 
-/// Disconnects a provider: its credentials go at once, its resources leave the inventory, its history stays.
+/// Disconnects a provider: its credentials go at once, its resources leave the inventory, its history stays. What is
+/// left of a large one after a moment leaves behind the answer.
 pub async fn disconnect(call: &Call, id: ProviderId) -> Result<(), Fault> {
-    let now = call.app.clock.now();
     let mut tx = call.tx()?;
-    if store::delete(&mut tx, id, call.if_match, now).await?.is_none() {
+    if store::delete(&mut tx, id, call.if_match, call.app.clock.now()).await?.is_none() {
         return Err(gone_or_stale(&mut tx, id).await?);
     }
-    resources::retire_provider(&mut tx, id, now).await?;
+    resources::retire_in_any_case(&call.app, &mut tx, id).await?;
     if call.validate_only {
         return Ok(tx.rollback().await?);
     }
     audit::record(&mut tx, audit::Entry::allowed("providers.delete").target("provider", id));
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    let (app, context) = (call.app.clone(), call.actor.context(&call.meta));
+    let retiring = call.app.tasks.spawn(async move {
+        if let Err(error) = resources::retire(&app, &context, id).await {
+            tracing::warn!(%error, provider = %id, "a disconnected provider is still in the inventory: a job will see to it");
+        }
+    });
+    // Over in time or not, the provider is disconnected.
+    let _in_time = tokio::time::timeout(RETIRE_TIME, retiring).await;
+    Ok(())
 }
 
 /// Tests the connection: who are we, and which permissions are missing.

@@ -25,5 +25,5 @@ mod wire;
 pub use actions::open;
 pub use model::Connected;
 pub use routes::routes;
-pub use store::{is_connected, lock_connected, sealing_keys};
+pub use store::{is_connected, lock_connected, lock_disconnected, sealing_keys};
 pub use wire::Provider;

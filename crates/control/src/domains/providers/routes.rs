@@ -1,7 +1,4 @@
 //! The provider routes.
-
-use std::time::Duration;
-
 use marquee_types::{Permission, ProviderId};
 use serde_json::json;
 
@@ -44,8 +41,6 @@ pub fn routes() -> Vec<Endpoint> {
         )
         .summary("Disconnect a cloud account")
         .validates()
-        // Its resources leave the inventory in the same transaction, however many they are.
-        .time_limit(Duration::from_mins(5))
         .no_content(),
         Endpoint::post(
             "providers.test",

@@ -38,10 +38,12 @@ const SEALING_KEYS: &str =
     "SELECT DISTINCT key_id FROM cloud_providers WHERE deleted_at IS NULL ORDER BY key_id";
 
 // Who writes what belongs to a connected provider holds the weaker of these two, which lets its row be changed: a sync
-// notes its end there. Who disconnects it takes the stronger.
+// notes its end there, and it can be disconnected. Who then takes out what it had takes the stronger, and so waits for
+// whoever began to write before; nobody begins any more.
 const LOCK_CONNECTED: &str = "
     SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE";
-const LOCK_ALONE: &str = "SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL FOR UPDATE";
+const LOCK_DISCONNECTED: &str = "
+    SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NOT NULL FOR UPDATE";
 const IS_CONNECTED: &str = "SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL";
 
 const INSERT: &str = "
@@ -119,6 +121,11 @@ pub async fn sealing_keys(tx: Tx<System>) -> Result<Vec<String>, DbError> {
 /// Whether the provider is connected; it stays so until this transaction ends.
 pub async fn lock_connected(tx: &mut Tx<Org>, id: ProviderId) -> Result<bool, DbError> {
     Ok(tx.query_opt(LOCK_CONNECTED, &[&id.uuid()]).await?.is_some())
+}
+
+/// Whether the provider is disconnected; if so, everybody who was writing to it is done.
+pub async fn lock_disconnected(tx: &mut Tx<Org>, id: ProviderId) -> Result<bool, DbError> {
+    Ok(tx.query_opt(LOCK_DISCONNECTED, &[&id.uuid()]).await?.is_some())
 }
 
 /// Whether the provider is connected just now.
@@ -209,7 +216,6 @@ pub async fn delete(
     if_match: Option<i64>,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, DbError> {
-    tx.query_opt(LOCK_ALONE, &[&id.uuid()]).await?;
     let row = tx.query_opt(DELETE, &[&id.uuid(), &if_match, &now]).await?;
     Ok(row.map(|row| row.get("version")))
 }

@@ -28,5 +28,4 @@ mod wire;
 mod workers;
 
 pub use routes::routes;
-pub use store::retire_provider;
-pub use workers::{SCHEDULER, Scheduler, SyncOperation};
+pub use workers::{RetireProvider, SCHEDULER, Scheduler, SyncOperation, retire, retire_in_any_case};

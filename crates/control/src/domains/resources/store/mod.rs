@@ -6,8 +6,6 @@ pub mod read;
 pub mod syncs;
 pub mod write;
 
-pub use write::retire_provider;
-
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]

@@ -308,31 +308,35 @@ pub async fn delete(tx: &mut Tx<Org>, ids: &[Uuid], now: DateTime<Utc>) -> Resul
     batch.run().await.map(|_| ())
 }
 
-/// Takes all of a provider's resources out of the inventory, or those of one of its scopes; their history stays.
+/// Takes all of one of a provider's scopes out of the inventory; the history stays.
 pub async fn retire(
+    tx: &mut Tx<Org>,
+    provider: ProviderId,
+    scope: &str,
+    now: DateTime<Utc>,
+) -> Result<i64, DbError> {
+    let mut retired = 0;
+    loop {
+        let some = retire_some(tx, provider, Some(scope), now).await?;
+        if some == 0 {
+            return Ok(retired);
+        }
+        retired += some;
+    }
+}
+
+/// Takes at most 5,000 of a provider's resources out of the inventory, or of one of its scopes; how many. The history
+/// stays.
+pub async fn retire_some(
     tx: &mut Tx<Org>,
     provider: ProviderId,
     scope: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<i64, DbError> {
-    let mut retired = 0;
-    loop {
-        let rows = tx.query(OF_PROVIDER, &[&provider.uuid(), &scope]).await?;
-        if rows.is_empty() {
-            return Ok(retired);
-        }
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.get("id")).collect();
+    let rows = tx.query(OF_PROVIDER, &[&provider.uuid(), &scope]).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.get("id")).collect();
+    if !ids.is_empty() {
         delete(tx, &ids, now).await?;
-        retired += i64::try_from(ids.len()).unwrap_or(i64::MAX);
     }
-}
-
-/// Takes all of a disconnected provider's resources out of the inventory, and forgets its scopes.
-pub async fn retire_provider(
-    tx: &mut Tx<Org>,
-    provider: ProviderId,
-    now: DateTime<Utc>,
-) -> Result<(), DbError> {
-    retire(tx, provider, None, now).await?;
-    super::syncs::forget_scopes(tx, provider, None).await
+    Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
 }

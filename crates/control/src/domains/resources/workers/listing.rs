@@ -9,7 +9,7 @@ use marquee_clouds::{CloudError, Inventory, Page, PageSink, Scope};
 use marquee_db::{Org, OrgContext, Tx};
 use marquee_jobs::{StepContext, StepError};
 use marquee_types::ProviderId;
-use tokio::{sync::SemaphorePermit, task::JoinSet};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
@@ -144,17 +144,12 @@ async fn write_page(
     let prepared: Result<Vec<_>, _> =
         page.resources.into_iter().map(|observed| Prepared::new(provider, observed)).collect();
     let prepared = prepared.map_err(|error| StepError::permanent("internal", error.to_string()))?;
-    let _turn = turn(app).await?;
+    let _turn = app.inventory_turn().await;
     let mut tx = ctx.org()?;
     hold(ctx, &mut tx, provider).await?;
     let counts = write::page(&mut tx, provider, scope, &prepared, app.clock.now()).await?;
     tx.commit().await?;
     Ok(counts)
-}
-
-/// Waits for a turn to write: syncs of many providers at once must not take every connection.
-async fn turn(app: &App) -> Result<SemaphorePermit<'_>, StepError> {
-    app.inventory_writers.acquire().await.map_err(|error| StepError::transient("internal", error.to_string()))
 }
 
 /// Holds the lease and the provider until the transaction ends.
@@ -238,7 +233,7 @@ async fn settle_missing(
 ) -> Result<(), StepError> {
     let gone = gone.chunks(CHUNK).map(|ids| (ids, true));
     for (ids, certain) in gone.chain(unsure.chunks(CHUNK).map(|ids| (ids, false))) {
-        let _turn = turn(writer.app).await?;
+        let _turn = writer.app.inventory_turn().await;
         let mut tx = writer.ctx.org()?;
         hold(writer.ctx, &mut tx, writer.provider).await?;
         if certain {

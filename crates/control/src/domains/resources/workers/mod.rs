@@ -1,9 +1,11 @@
 //! The sync as durable work: [`sync`] is the operation, [`listing`] what one scope's step does, [`schedule`] the
-//! reconciler that starts what is due.
+//! reconciler that starts what is due. [`retire`] is what follows a disconnection.
 
 mod listing;
+mod retire;
 mod schedule;
 mod sync;
 
+pub use retire::{RetireProvider, retire, retire_in_any_case};
 pub use schedule::{SCHEDULER, Scheduler};
 pub use sync::{DISCOVER, SYNC, SyncOperation};

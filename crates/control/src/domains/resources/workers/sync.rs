@@ -169,7 +169,7 @@ async fn retire_left_out(
         }
     }
     for scope in &retired {
-        write::retire(tx, connected.id, Some(scope), app.clock.now()).await?;
+        write::retire(tx, connected.id, scope, app.clock.now()).await?;
     }
     syncs::forget_scopes(tx, connected.id, Some(&retired)).await?;
     syncs::mark_scopes(tx, connected.id, &missing, app.clock.now()).await

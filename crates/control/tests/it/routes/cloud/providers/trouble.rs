@@ -171,43 +171,80 @@ async fn what_a_sync_still_brings_of_a_disconnected_provider_is_not_kept() {
     assert_eq!(owner.all("/api/cloud/resources").await, Vec::<Value>::new());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_disconnection_waits_for_a_page_that_is_being_written() {
-    let world = World::start().await;
-    let owner = world.tenant("orangery").await.owner;
+/// A connected provider, and two things it has, one of them still being written by a page of a sync.
+async fn being_written(world: &World, owner: &Client) -> (String, tokio_postgres::Client) {
     let mut body = Account::take().provider("production", &["eu-west-1"]);
     body["verify"] = json!(false);
     let provider = id(&owner.post("/api/cloud/providers", body).await.expect(201));
-    let superuser = world.database.superuser().await;
+    let put = format!(
+        "INSERT INTO cloud_resources (organization_id, id, provider_id, scope, kind, native_id, name, region, state,
+                                      tags, attributes, raw, digest, first_seen_at, valid_from)
+         SELECT organization_id, gen_random_uuid(), id, 'ec2/volumes@eu-west-1', 'disk', gen_random_uuid()::text, 'disk',
+                'eu-west-1', 'available', '{{}}', '{{}}', '{{}}', '\\x00', now(), now()
+           FROM cloud_providers WHERE id = '{}'",
+        provider.trim_start_matches("prv_")
+    );
+    world.database.superuser().await.batch_execute(&put).await.unwrap();
     let page = world.database.superuser().await;
-    // As a page does it, while it writes.
     page.batch_execute("BEGIN; SELECT FROM cloud_providers WHERE deleted_at IS NULL FOR KEY SHARE")
         .await
         .unwrap();
-    // The end of a sync is noted on the same row, and must not wait for another's page.
-    superuser
+    page.batch_execute(&put).await.unwrap();
+    (provider, page)
+}
+
+async fn until_empty(owner: &Client) {
+    while !owner.all("/api/cloud/resources").await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disconnection_does_not_wait_for_a_page_that_is_being_written_and_takes_it_out_too() {
+    let world = World::start().await;
+    let owner = world.tenant("orangery").await.owner;
+    let (provider, page) = being_written(&world, &owner).await;
+    // The end of a sync is noted on the same row, and must not wait for another's page either.
+    world
+        .database
+        .superuser()
+        .await
         .batch_execute(
             "SET lock_timeout = '1s'; UPDATE cloud_providers SET next_sync_at = now() + interval '1 day'",
         )
         .await
         .unwrap();
     let path = format!("/api/cloud/providers/{provider}");
-    let mut disconnecting = std::pin::pin!(owner.delete(&path));
-    let waits = "SELECT count(*) FROM pg_stat_activity
-                  WHERE datname = current_database() AND usename = 'marquee_app' AND wait_event_type = 'Lock'";
-    loop {
-        tokio::select! {
-            biased;
-            answer = &mut disconnecting => panic!("it did not wait: {}", answer.status),
-            row = superuser.query_one(waits, &[]) => {
-                if row.unwrap().get::<_, i64>(0) == 1 {
-                    break;
-                }
-            }
-        }
-    }
+    owner.delete(&path).await.expect(204);
+    assert_eq!(owner.get(&path).await.problem(404), "not_found");
+    assert_eq!(owner.all("/api/cloud/resources").await.len(), 1, "what is written stays until the page is");
     page.batch_execute("COMMIT").await.unwrap();
-    disconnecting.await.expect(204);
+    until_empty(&owner).await;
+    let scopes = "SELECT count(*) FROM sync_scopes";
+    assert_eq!(world.database.superuser().await.query_one(scopes, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disconnection_that_was_interrupted_is_finished_by_its_job() {
+    let world = World::start().await;
+    let owner = world.tenant("orangery").await.owner;
+    let (provider, page) = being_written(&world, &owner).await;
+    let superuser = world.database.superuser().await;
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND usename = 'marquee_app' AND wait_event_type = 'Lock'";
+    let path = format!("/api/cloud/providers/{provider}");
+    // As if the process died: the connection that waits to take the resources out does.
+    let (answer, ()) = tokio::join!(owner.delete(&path), async {
+        while superuser.query(kill, &[]).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    });
+    answer.expect(204);
+    page.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(owner.all("/api/cloud/resources").await.len(), 2, "nobody was left to take them out");
+    let due = "UPDATE jobs SET run_at = now() WHERE kind = 'retire_provider'";
+    assert_eq!(superuser.execute(due, &[]).await.unwrap(), 1);
+    until_empty(&owner).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
