@@ -64,7 +64,8 @@ settings! {
     /// The external database, as the owner of the tables, for migrations
     #[arg(long, env = "MARQUEE_DATABASE_ADMIN_URL", value_name = "URL", hide_env_values = true)]
     database_admin_url: SecretString,
-    /// Connections to the database for what is done in one organization's name [default: 12]
+    /// Connections to the database for what is done in one organization's name [default: 4 for each of this machine's
+    /// processors, from 8 to 32]
     #[arg(long, env = "MARQUEE_DATABASE_CONNECTIONS", value_name = "N")]
     database_connections: NonZeroUsize,
     /// Where the PostgreSQL server's programs are, if not where they are usually found
@@ -266,7 +267,9 @@ impl Config {
         Ok(Self {
             storage,
             listen,
-            database_connections: settings.database_connections.map_or(12, NonZeroUsize::get),
+            database_connections: settings
+                .database_connections
+                .map_or_else(default_connections, NonZeroUsize::get),
             encryption_key_file,
             encryption_key,
             rules: ServerRules {
@@ -446,6 +449,13 @@ fn origins(flag: &str, given: Vec<String>) -> Result<Vec<String>> {
         Ok(url.origin().ascii_serialization())
     };
     given.into_iter().map(check).collect()
+}
+
+/// As many as keep the processors busy while some wait for the disk. More only take the processors' caches from each
+/// other: PostgreSQL usually runs on the same machine, or on one of about its size.
+fn default_connections() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    (4 * processors).clamp(8, 32)
 }
 
 fn sync_interval(given: Option<NonZeroU32>) -> Result<u32> {

@@ -192,7 +192,7 @@ pub async fn application(config: Config, urls: &DatabaseUrls, clock: Clock) -> R
         metrics: metrics(),
         tasks: TaskTracker::new(),
         readiness: Readiness::default(),
-        inventory_writers: Semaphore::new((config.database_connections / 3).max(1)),
+        inventory_writers: Semaphore::new((config.database_connections * 3 / 8).max(1)),
         workers: OnceLock::new(),
         db,
         clock,

@@ -47,7 +47,7 @@ impl Default for PoolSizes {
     /// Enough for two cores several times over: more connections than the server has cores to run them only
     /// queue inside PostgreSQL, where waiting costs more than here.
     fn default() -> Self {
-        Self { app: 16, system: 6, lanes: 2, wait: Duration::from_secs(5) }
+        Self { app: 8, system: 6, lanes: 2, wait: Duration::from_secs(5) }
     }
 }
 
