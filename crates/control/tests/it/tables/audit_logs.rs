@@ -90,6 +90,19 @@ async fn an_address_can_be_erased_and_the_line_still_proves_it() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_names_no_target_is_the_first_thing_a_connection_writes() {
+    let database = TestDb::new(Clock::system()).await;
+    let organization = OrganizationId::new();
+    let mut tx = database.db.org(&context(organization)).unwrap();
+    audit::record(&mut tx, Entry::refused("things.create", "forbidden"));
+    tx.commit().await.unwrap();
+    let tx = database.db.org(&context(organization)).unwrap();
+    let rows = tx.read("SELECT action, target_id FROM audit_logs", &[]).await.unwrap();
+    let [row] = rows.as_slice() else { panic!("{} entries", rows.len()) };
+    assert_eq!((row.get(0), row.get(1)), ("things.create", None::<&str>));
+}
+
+#[tokio::test]
 async fn what_is_rolled_back_leaves_no_entry() {
     let database = TestDb::new(Clock::system()).await;
     let organization = OrganizationId::new();

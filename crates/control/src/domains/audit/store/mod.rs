@@ -19,7 +19,7 @@ use crate::http::filter::{Column, Statement};
 // Nothing to write if the changed row has left this entry already: see record_change().
 const RECORD: &str = "
     SELECT record_call($1, $2, $3, $4, $5, $6, $7, $8)
-     WHERE current_setting('marquee.recorded', true) IS DISTINCT FROM $4";
+     WHERE $4::text IS NULL OR coalesce(current_setting('marquee.recorded', true), '') <> $4";
 
 const SECURITY_EVENT: &str = "SELECT record_security_event($1, $2, $3, $4, $5)";
 
