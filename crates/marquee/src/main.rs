@@ -19,13 +19,10 @@ use server::ServerCommand;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // For this process and the PostgreSQL it starts. Where it is not permitted, or there are none, nothing is wrong: at
+    // worst it needs more memory.
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
-        // A kernel without them has nothing to switch off.
-        if error != rustix::io::Errno::INVAL {
-            return fail(&format!("cannot switch off transparent huge pages: {error}"));
-        }
-    }
+    let _switched_off = rustix::thread::disable_transparent_huge_pages(true);
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return fail("the TLS provider was installed twice");
     }

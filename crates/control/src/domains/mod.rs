@@ -13,7 +13,7 @@ pub const EDGES: &[(&str, &str)] = &[
     ("identity", "audit"),
     ("operations", "audit"),
     ("providers", "audit"),
-    // Disconnecting a provider takes its resources out of the inventory, in the same transaction.
+    // Disconnecting a provider takes its resources out of the inventory.
     ("providers", "resources"),
     ("resources", "audit"),
     ("resources", "providers"),

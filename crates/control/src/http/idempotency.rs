@@ -2,8 +2,9 @@
 //!
 //! A key is reserved in a transaction of its own before the handler runs; the handler's own transaction marks
 //! it committed together with the change, so that even a crash between change and answer cannot lead to a
-//! second one; the answer is kept for 24 hours. Only the change waits for the disk: a reservation is never lost
-//! without what came after it, and an answer that was lost is what `committed` says. Keys belong to organization, principal, method and path.
+//! second one; the answer is kept for 24 hours. Only the change waits for the disk. A crash of PostgreSQL may take a
+//! reservation whose change was not made yet (then that change is refused if a repetition was faster), or an answer
+//! (then `committed` says that it is lost), and never the mark of a change that was made. Keys belong to organization, principal, method and path.
 //! Answers of 429 and of the 5xx are not kept, and an answer that showed a secret is kept without it.
 
 use std::time::Duration;
@@ -54,6 +55,8 @@ const KEPT: TimeDelta = TimeDelta::hours(24);
 const LOCKED: TimeDelta = TimeDelta::minutes(3);
 /// The headers of an answer that are kept with it.
 const KEPT_HEADERS: [HeaderName; 2] = [header::ETAG, header::LOCATION];
+
+type Values = Vec<Box<dyn marquee_db::ToSql + Sync + Send>>;
 
 /// A key that this request holds.
 #[derive(Debug, Clone)]
@@ -129,7 +132,8 @@ impl Reservation {
         tx.before_commit(MARK_COMMITTED, self.values());
     }
 
-    /// Keeps the answer, or gives the key back if the answer is not one to keep.
+    /// Keeps the answer, or gives the key back if the answer is not one to keep. What is done is done, and is answered,
+    /// even if its answer cannot be kept: a repetition is then told so, or waits until the reservation ends.
     pub async fn settle(
         &self,
         app: &App,
@@ -137,23 +141,31 @@ impl Reservation {
         response: Response<Body>,
     ) -> Result<Response<Body>, Fault> {
         let status = response.status();
-        let mut tx = app.db.org(context)?;
-        tx.commit_unwaited();
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            tx.commit_with(FORGET, self.values()).await?;
+            self.write(app, context, FORGET, self.values()).await;
             return Ok(response);
         }
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|e| Fault::Internal(e.into()))?;
-        let kept = kept_answer(&parts, &bytes);
         let mut values = self.values();
         values.push(Box::new(i32::from(status.as_u16())));
-        values.push(Box::new(kept));
-        tx.commit_with(KEEP, values).await?;
+        values.push(Box::new(kept_answer(&parts, &bytes)));
+        self.write(app, context, KEEP, values).await;
         Ok(Response::from_parts(parts, Body::from(bytes)))
     }
 
-    fn values(&self) -> Vec<Box<dyn marquee_db::ToSql + Sync + Send>> {
+    async fn write(&self, app: &App, context: &OrgContext, sql: &'static str, values: Values) {
+        let written = async {
+            let mut tx = app.db.org(context)?;
+            tx.commit_unwaited();
+            tx.commit_with(sql, values).await
+        };
+        if let Err(error) = written.await {
+            tracing::error!(%error, request_id = context.request_id, "the answer under an idempotency key could not be kept");
+        }
+    }
+
+    fn values(&self) -> Values {
         let Self { principal, method, path, key } = self.clone();
         vec![Box::new(principal), Box::new(method), Box::new(path), Box::new(key)]
     }

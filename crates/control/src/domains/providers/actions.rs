@@ -146,7 +146,7 @@ pub async fn disconnect(call: &Call, id: ProviderId) -> Result<(), Fault> {
     tx.commit().await?;
     let (app, context) = (call.app.clone(), call.actor.context(&call.meta));
     let retiring = call.app.tasks.spawn(async move {
-        if let Err(error) = resources::retire(&app, &context, id).await {
+        if let Err(error) = resources::retire(&app, &context, id, || app.tasks.is_closed()).await {
             tracing::warn!(%error, provider = %id, "a disconnected provider is still in the inventory: a job will see to it");
         }
     });

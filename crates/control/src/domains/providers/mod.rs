@@ -10,8 +10,8 @@
 //!   credentials are encrypted under.
 //! * A provider may only ask for endpoints and for the server's own identity where the server's configuration
 //!   allows it.
-//! * Disconnecting deletes the credentials at once, takes the resources out of the inventory and keeps their
-//!   history.
+//! * Disconnecting deletes the credentials at once and keeps the resources' history. The resources leave the
+//!   inventory, those of a large account in batches behind the answer.
 //! * Regions and services are what the cloud said when it was last asked; every answer carries its age.
 //!
 //! Other domains reach a cloud through [`open`] and never see a credential.

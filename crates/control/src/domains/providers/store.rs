@@ -39,7 +39,8 @@ const SEALING_KEYS: &str =
 
 // Who writes what belongs to a connected provider holds the weaker of these two, which lets its row be changed: a sync
 // notes its end there, and it can be disconnected. Who then takes out what it had takes the stronger, and so waits for
-// whoever began to write before; nobody begins any more.
+// whoever began to write before. The weaker one may be given on the row as it was before a disconnection that is being
+// committed, so whether it is still connected is asked again, behind it.
 const LOCK_CONNECTED: &str = "
     SELECT true FROM cloud_providers WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE";
 const LOCK_DISCONNECTED: &str = "
@@ -118,9 +119,14 @@ pub async fn sealing_keys(tx: Tx<System>) -> Result<Vec<String>, DbError> {
     Ok(tx.read(SEALING_KEYS, &[]).await?.iter().map(|row| row.get("key_id")).collect())
 }
 
-/// Whether the provider is connected; it stays so until this transaction ends.
+/// Whether the provider is connected. If it is disconnected before this transaction ends, what this transaction writes
+/// is taken out after it.
 pub async fn lock_connected(tx: &mut Tx<Org>, id: ProviderId) -> Result<bool, DbError> {
-    Ok(tx.query_opt(LOCK_CONNECTED, &[&id.uuid()]).await?.is_some())
+    let id = id.uuid();
+    let mut batch = tx.batch();
+    batch.add(LOCK_CONNECTED, &[&id]);
+    batch.add(IS_CONNECTED, &[&id]);
+    Ok(batch.rows().await?.pop().is_some_and(|rows| !rows.is_empty()))
 }
 
 /// Whether the provider is disconnected; if so, everybody who was writing to it is done.

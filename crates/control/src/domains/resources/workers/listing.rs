@@ -153,7 +153,7 @@ async fn write_page(
 }
 
 /// Holds the lease and the provider until the transaction ends.
-async fn hold(ctx: &StepContext, tx: &mut Tx<Org>, provider: ProviderId) -> Result<(), StepError> {
+pub async fn hold(ctx: &StepContext, tx: &mut Tx<Org>, provider: ProviderId) -> Result<(), StepError> {
     ctx.fence(tx).await?;
     if providers::lock_connected(tx, provider).await? {
         return Ok(());

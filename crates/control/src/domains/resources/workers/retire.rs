@@ -41,7 +41,10 @@ impl JobHandler for RetireProvider {
         let provider = run.payload["provider_id"].as_str().and_then(|id| id.parse().ok());
         let provider =
             provider.ok_or_else(|| JobError::permanent("internal", "the job names no provider"))?;
-        Ok(retire(&self.app, run.context(), provider).await?)
+        if retire(&self.app, run.context(), provider, || run.stopping()).await? {
+            return Ok(());
+        }
+        Err(JobError::transient("stopping", "the process is shutting down"))
     }
 
     fn deadline(&self) -> Duration {
@@ -56,13 +59,19 @@ pub async fn retire_in_any_case(app: &App, tx: &mut Tx<Org>, provider: ProviderI
     enqueue(tx, job).await.map(drop)
 }
 
-/// Takes all that a disconnected provider had out of the inventory, and forgets its scopes. The history stays.
-pub async fn retire(app: &App, context: &OrgContext, provider: ProviderId) -> Result<(), DbError> {
-    loop {
+/// Takes all that a disconnected provider had out of the inventory, and forgets its scopes. The history stays. False if
+/// the process is shutting down and something is left.
+pub async fn retire(
+    app: &App,
+    context: &OrgContext,
+    provider: ProviderId,
+    stopping: impl Fn() -> bool,
+) -> Result<bool, DbError> {
+    while !stopping() {
         let _turn = app.inventory_turn().await;
         let mut tx = app.db.org(context)?;
         if !providers::lock_disconnected(&mut tx, provider).await? {
-            return Ok(());
+            return Ok(true);
         }
         let some = write::retire_some(&mut tx, provider, None, app.clock.now()).await?;
         if some == 0 {
@@ -70,7 +79,8 @@ pub async fn retire(app: &App, context: &OrgContext, provider: ProviderId) -> Re
         }
         tx.commit().await?;
         if some == 0 {
-            return Ok(());
+            return Ok(true);
         }
     }
+    Ok(false)
 }

@@ -51,7 +51,7 @@ impl SyncOperation {
         }
         let names: Vec<String> = scopes.iter().map(scope_name).collect();
         let mut tx = ctx.org()?;
-        ctx.fence(&mut tx).await?;
+        listing::hold(ctx, &mut tx, provider).await?;
         retire_left_out(&self.app, &mut tx, &connected, &names).await?;
         tx.commit().await?;
         let then = scopes.into_iter().zip(&names).map(|(scope, name)| {
@@ -93,6 +93,10 @@ impl SyncOperation {
         let note = async {
             let mut tx = ctx.org()?;
             ctx.fence(&mut tx).await?;
+            if !providers::lock_connected(&mut tx, provider).await? {
+                // Its scopes are forgotten.
+                return tx.commit().await;
+            }
             let place = (scope.service.as_str(), scope.region.as_str());
             let reason = json!({ "code": error.code, "detail": error.detail });
             let now = self.app.clock.now();

@@ -184,7 +184,9 @@ async fn being_written(world: &World, owner: &Client) -> (String, tokio_postgres
            FROM cloud_providers WHERE id = '{}'",
         provider.trim_start_matches("prv_")
     );
-    world.database.superuser().await.batch_execute(&put).await.unwrap();
+    let scope = "INSERT INTO sync_scopes (organization_id, provider_id, scope, service, region, complete_at, attempted_at, resources)
+                 SELECT organization_id, id, 'ec2/volumes@eu-west-1', 'ec2/volumes', 'eu-west-1', now(), now(), 1 FROM cloud_providers";
+    world.database.superuser().await.batch_execute(&format!("{put}; {scope}")).await.unwrap();
     let page = world.database.superuser().await;
     page.batch_execute("BEGIN; SELECT FROM cloud_providers WHERE deleted_at IS NULL FOR KEY SHARE")
         .await
@@ -220,8 +222,10 @@ async fn a_disconnection_does_not_wait_for_a_page_that_is_being_written_and_take
     assert_eq!(owner.all("/api/cloud/resources").await.len(), 1, "what is written stays until the page is");
     page.batch_execute("COMMIT").await.unwrap();
     until_empty(&owner).await;
-    let scopes = "SELECT count(*) FROM sync_scopes";
-    assert_eq!(world.database.superuser().await.query_one(scopes, &[]).await.unwrap().get::<_, i64>(0), 0);
+    let superuser = world.database.superuser().await;
+    while !superuser.query("SELECT FROM sync_scopes", &[]).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,13 +237,17 @@ async fn a_disconnection_that_was_interrupted_is_finished_by_its_job() {
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                  WHERE datname = current_database() AND usename = 'marquee_app' AND wait_event_type = 'Lock'";
     let path = format!("/api/cloud/providers/{provider}");
-    // As if the process died: the connection that waits to take the resources out does.
-    let (answer, ()) = tokio::join!(owner.delete(&path), async {
-        while superuser.query(kill, &[]).await.unwrap().is_empty() {
-            tokio::task::yield_now().await;
+    // As if the process died: every connection that waits to take the resources out does, until nobody tries any more.
+    let mut disconnecting = std::pin::pin!(owner.delete(&path));
+    let answer = loop {
+        tokio::select! {
+            biased;
+            answer = &mut disconnecting => break answer,
+            killed = superuser.query(kill, &[]) => drop(killed.unwrap()),
         }
-    });
+    };
     answer.expect(204);
+    assert!(superuser.query(kill, &[]).await.unwrap().is_empty(), "somebody still tries");
     page.batch_execute("COMMIT").await.unwrap();
     assert_eq!(owner.all("/api/cloud/resources").await.len(), 2, "nobody was left to take them out");
     let due = "UPDATE jobs SET run_at = now() WHERE kind = 'retire_provider'";
