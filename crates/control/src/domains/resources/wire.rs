@@ -188,7 +188,7 @@ pub struct Summarize {
 pub struct Summary {
     /// All together.
     pub total: i64,
-    /// By the fields of `group_by`; the largest first.
+    /// By the fields of `group_by`; the largest first, at most 1,000 of them.
     pub groups: Vec<Group>,
 }
 

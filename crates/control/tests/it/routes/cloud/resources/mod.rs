@@ -1,3 +1,4 @@
 //! `/api/cloud/resources`.
 
 mod list;
+mod summary;
