@@ -194,7 +194,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     (
         "idempotency_answer_lost",
         409,
-        "The first request with this key took effect, but its answer was lost in a crash.",
+        "The first request with this key took effect, but its answer could not be kept: a crash, or a database that went away.",
     ),
     ("operation_done", 409, "The operation has already ended."),
     ("last_owner", 409, "An organization keeps at least one owner."),
