@@ -2,10 +2,12 @@
 //!
 //! A key is reserved in a transaction of its own before the handler runs; the handler's own transaction marks
 //! it committed together with the change, so that even a crash between change and answer cannot lead to a
-//! second one; the answer is kept for 24 hours. Only the change waits for the disk. A crash of PostgreSQL may take a
-//! reservation whose change was not made yet (then that change is refused if a repetition was faster), or an answer
-//! (then `committed` says that it is lost), and never the mark of a change that was made. Keys belong to organization, principal, method and path.
-//! Answers of 429 and of the 5xx are not kept, and an answer that showed a secret is kept without it.
+//! second one; the answer is kept for 24 hours. Keys belong to organization, principal, method and path. Answers
+//! of 429 and of the 5xx are not kept, and an answer that showed a secret is kept without it.
+//!
+//! Only the change waits for the disk. A crash of PostgreSQL may take a reservation whose change was not made yet
+//! (then that change is refused if a repetition was faster), or an answer (then `committed` says that it is
+//! lost), and never the mark of a change that was made.
 
 use std::time::Duration;
 
@@ -97,7 +99,7 @@ pub async fn reserve(
 ) -> Result<Outcome, Fault> {
     if path_and_query.len() > LONGEST_PATH {
         return Err(Fault::Malformed(format!(
-            "With an `Idempotency-Key`, path and query have at most {LONGEST_PATH} characters."
+            "With an `Idempotency-Key`, the path has at most {LONGEST_PATH} characters."
         )));
     }
     let reservation = Reservation {

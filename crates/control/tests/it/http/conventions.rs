@@ -51,6 +51,9 @@ async fn what_cannot_be_read_is_refused_with_the_right_status() {
     let key = owner.request("POST", "/api/cloud/providers").header("idempotency-key", "a b").json(&json!({
         "name": "n", "kind": "aws", "credentials": {} }));
     assert_eq!(owner.send(key).await.problem(400), "malformed");
+    let long = format!("/api/cloud/providers/{}/sync", "x".repeat(1000));
+    let long = owner.request("POST", &long).header("idempotency-key", "a").json(&json!({}));
+    assert_eq!(owner.send(long).await.problem(400), "malformed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
