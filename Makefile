@@ -78,4 +78,4 @@ conform-aws: ## Run the provider conformance suite of the AWS adapter against mo
 
 clean: ## Remove what was built and the test tools; never a data directory
 	cargo clean
-	rm -rf .venv .cache
+	rm -rf .venv .venv-clients .cache

@@ -1,0 +1,113 @@
+//! Shelves, pages and tokens.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::faults::Lens;
+
+const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+fn cause() -> Cause<'static> {
+    Cause { account: "1", operation: "test", token: None, now: NOW }
+}
+
+fn listing(limit: usize, token: Option<&str>, lens: Lens) -> Listing<'_> {
+    Listing { place: Some("r"), limit, token, query: "q", now: NOW, lens }
+}
+
+fn estate(count: usize) -> Estate {
+    let mut estate = Estate::new();
+    for n in 0..count {
+        estate.add(cause(), "kind", Thing::new(&format!("i-{n:04}"), "r", NOW, "running"));
+        estate.add(cause(), "kind", Thing::new(&format!("i-{n:04}"), "s", NOW, "running"));
+    }
+    estate
+}
+
+fn walk(estate: &Estate, limit: usize, lens: Lens) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page = estate.list("1", "kind", listing(limit, token.as_deref(), lens), |_| true).unwrap();
+        assert!(page.things.len() <= limit);
+        ids.extend(page.things.iter().map(|thing| thing.id.to_string()));
+        match page.next {
+            Some(next) => token = Some(next),
+            None => return ids,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn pages_of_any_size_have_everything_once_and_in_order(count in 0_usize..40, limit in 1_usize..12) {
+        let all: Vec<_> = (0..count).map(|n| format!("i-{n:04}")).collect();
+        prop_assert_eq!(walk(&estate(count), limit, Lens::default()), all);
+    }
+
+    #[test]
+    fn doubled_and_missing_items_are_between_pages(count in 10_usize..40, limit in 2_usize..6) {
+        let doubled = walk(&estate(count), limit, Lens { doubles: true, ..Lens::default() });
+        let unique: std::collections::BTreeSet<_> = doubled.iter().collect();
+        prop_assert!(doubled.len() > count && unique.len() == count);
+        let missing = walk(&estate(count), limit, Lens { misses: true, ..Lens::default() });
+        let unique: std::collections::BTreeSet<_> = missing.iter().collect();
+        prop_assert!(missing.len() < count && unique.len() == missing.len());
+    }
+}
+
+#[test]
+fn a_token_belongs_to_its_query() {
+    let estate = estate(5);
+    let page = estate.list("1", "kind", listing(2, None, Lens::default()), |_| true).unwrap();
+    let next = page.next.unwrap();
+    for wrong in ["", "x", "AAAA", &next[1..]] {
+        assert_eq!(
+            estate.list("1", "kind", listing(2, Some(wrong), Lens::default()), |_| true).unwrap_err(),
+            BadToken
+        );
+    }
+    let other = Listing { query: "other", ..listing(2, Some(&next), Lens::default()) };
+    assert_eq!(estate.list("1", "kind", other, |_| true).unwrap_err(), BadToken);
+    let elsewhere = Listing { place: Some("s"), ..listing(2, Some(&next), Lens::default()) };
+    assert_eq!(estate.list("1", "kind", elsewhere, |_| true).unwrap_err(), BadToken);
+}
+
+#[test]
+fn what_ended_is_seen_as_long_as_the_vendor_shows_it_and_then_only_ever() {
+    let mut estate = estate(2);
+    let hour = NOW + TimeDelta::hours(1);
+    assert!(estate.end(cause(), "kind", "r", "i-0000", hour));
+    assert!(!estate.end(cause(), "kind", "r", "i-0000", hour), "it has ended already");
+    assert!(estate.get("1", "kind", "r", "i-0000", NOW).is_some());
+    assert!(estate.get("1", "kind", "r", "i-0000", hour).is_none());
+    assert!(estate.end(cause(), "kind", "r", "i-0001", NOW));
+    assert!(estate.get("1", "kind", "r", "i-0001", NOW).is_none());
+    assert_eq!(estate.ever("1").count(), 4);
+    let verbs: Vec<_> = estate.ledger.after(4).map(|(_, entry)| (entry.verb, entry.id.as_str())).collect();
+    assert_eq!(verbs, [(Verb::Deleted, "i-0000"), (Verb::Deleted, "i-0001")]);
+}
+
+#[test]
+fn a_token_of_idempotency_gives_the_same_answer_to_the_same_request_only() {
+    let mut estate = Estate::new();
+    assert_eq!(estate.replay("1/Run", "t", "a"), Replay::New);
+    estate.remember("1/Run", "t", "a", json!({ "id": 1 }));
+    assert_eq!(estate.replay("1/Run", "t", "a"), Replay::Same(json!({ "id": 1 })));
+    assert_eq!(estate.replay("1/Run", "t", "b"), Replay::Other);
+    assert_eq!(estate.replay("2/Run", "t", "b"), Replay::New);
+}
+
+#[test]
+fn an_export_brings_everything_back() {
+    let mut estate = estate(3);
+    estate.end(cause(), "kind", "r", "i-0001", NOW);
+    estate.remember("1/Run", "t", "a", json!(1));
+    let text = serde_json::to_string(&estate).unwrap();
+    let back: Estate = serde_json::from_str(&text).unwrap();
+    assert_eq!(walk(&back, 10, Lens::default()), walk(&estate, 10, Lens::default()));
+    assert_eq!(back.ever("1").count(), estate.ever("1").count());
+    assert_eq!(back.replay("1/Run", "t", "a"), Replay::Same(json!(1)));
+}

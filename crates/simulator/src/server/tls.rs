@@ -1,0 +1,53 @@
+//! The certificate that Azure's clients speak to: made when the simulator starts, by an authority of its own that ends
+//! with the process.
+
+use std::{net::IpAddr, sync::Arc};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// What TLS needs.
+pub struct Identity {
+    /// PEM of the authority's certificate.
+    pub authority: String,
+    /// The server's side.
+    pub server: Arc<ServerConfig>,
+}
+
+impl Identity {
+    /// A new authority and a certificate of it for `host` and `localhost`.
+    pub fn new(host: IpAddr) -> Result<Self, String> {
+        Self::make(host).map_err(|error| error.to_string())
+    }
+
+    fn make(host: IpAddr) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut authority = CertificateParams::new(vec![])?;
+        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        authority.distinguished_name.push(DnType::CommonName, "Marquee simulator");
+        let authority_key = KeyPair::generate()?;
+        let authority_certificate = authority.self_signed(&authority_key)?;
+        let issuer = Issuer::new(authority, authority_key);
+
+        let mut leaf = CertificateParams::new(vec![host.to_string(), "localhost".to_owned()])?;
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.use_authority_key_identifier_extension = true;
+        leaf.distinguished_name.push(DnType::CommonName, "Marquee simulator");
+        let key = KeyPair::generate()?;
+        let certificate = leaf.signed_by(&key, &issuer)?;
+
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)?;
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { authority: authority_certificate.pem(), server: Arc::new(server) })
+    }
+}
