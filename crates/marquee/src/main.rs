@@ -1,11 +1,12 @@
 //! The one binary: the server's commands, and the client's, in one tree.
 //!
-//! `serve`, `work`, `migrate`, `demo`, `admin` and `config` are here; everything else is the client's
+//! `serve`, `work`, `migrate`, `demo`, `simulate`, `admin` and `config` are here; everything else is the client's
 //! (`marquee-cli`) and talks to a server over HTTP.
 
 mod admin;
 mod demo;
 mod server;
+mod simulate;
 
 use std::{io::Write as _, process::ExitCode};
 

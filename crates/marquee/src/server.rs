@@ -9,7 +9,7 @@ use marquee_control::{
     run::{self, Duty},
 };
 
-use crate::{admin, demo};
+use crate::{admin, demo, simulate::SimulateArgs};
 
 #[derive(Debug, Subcommand)]
 pub enum ServerCommand {
@@ -24,6 +24,10 @@ pub enum ServerCommand {
     Migrate(MigrateArgs),
     /// Run a server to try Marquee with: made ready, with a first login
     Demo(ServerArgs),
+    /// Run a small cloud that speaks the protocols of AWS, Azure and Google Cloud
+    ///
+    /// On loopback, with credentials of its own; nothing leaves this machine.
+    Simulate(Box<SimulateArgs>),
     /// Look after an installation
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -75,6 +79,7 @@ impl ServerCommand {
             Self::Work(args) => serve(args.resolve(root)?, Duty::Work).await,
             Self::Demo(args) => demo::run(args, root).await,
             Self::Migrate(args) => migrate(args, root).await,
+            Self::Simulate(args) => args.run().await,
             Self::Admin(command) => command.run().await,
             Self::Config(ConfigCommand::Check(args)) => say(&args.resolve(root)?.describe()),
         }

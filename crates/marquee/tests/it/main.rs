@@ -10,6 +10,7 @@ mod crash;
 mod keys;
 mod process;
 mod secrets;
+mod simulate;
 
 /// The caller of the API and the AWS of the tests are the application's own.
 #[path = "../../../control/tests/it/support/client.rs"]

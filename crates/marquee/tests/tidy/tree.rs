@@ -73,5 +73,6 @@ fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
 
 /// What cargo, git, pip and npm put into the work tree.
 fn is_foreign(path: &str, name: &str) -> bool {
-    matches!(path, "target" | ".git" | ".venv" | ".cache") || matches!(name, "node_modules" | "__pycache__")
+    matches!(path, "target" | ".git" | ".venv" | ".venv-clients" | ".cache")
+        || matches!(name, "node_modules" | "__pycache__")
 }
