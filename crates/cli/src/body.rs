@@ -172,8 +172,10 @@ fn settle(target: &mut Value, body: &Body, tag: &Field, noun: Option<&'static No
     let fits = |form: &&String| given.iter().all(|field| field.when.iter().any(|t| t.value == **form));
     let fitting: Vec<&String> = forms.iter().filter(fits).collect();
     let place = tag.pointer.join(".");
-    let usual =
-        noun.and_then(|noun| noun.default_tags.iter().find(|(of, _)| *of == place)).map(|(_, form)| *form);
+    let holds = |(field, value): &(&str, &str)| target.get(*field).and_then(Value::as_str) == Some(*value);
+    let defaults = noun.map_or(&[][..], |noun| noun.default_tags).iter();
+    let mut decided = defaults.filter(|(of, when, _)| *of == place && when.as_ref().is_none_or(holds));
+    let usual = decided.next().map(|(_, _, form)| *form);
     let chosen = match fitting[..] {
         [only] => Some(only),
         _ => fitting.into_iter().find(|form| Some(form.as_str()) == usual),

@@ -26,9 +26,12 @@ pub struct Noun {
     pub removal: &'static str,
     /// Environment variables that hold parts of a secret group: the place and the variable.
     pub secret_variables: &'static [(&'static str, &'static str)],
-    /// The form a union takes when nothing points to another: the tag's place and its value.
-    pub default_tags: &'static [(&'static str, &'static str)],
+    /// The form a union takes when nothing points to another: the first whose condition holds.
+    pub default_tags: &'static [DefaultTag],
 }
+
+/// The tag's place; a field of the body and the value it must have, if that decides; and the tag's value.
+pub type DefaultTag = (&'static str, Option<(&'static str, &'static str)>, &'static str);
 
 /// A heading and the dotted place of the value.
 pub type Column = (&'static str, &'static str);
@@ -71,6 +74,10 @@ pub static NOUNS: &[Noun] = &[
         flags: &[
             ("settings.regions", "region"),
             ("settings.endpoint_url", "endpoint-url"),
+            ("settings.authority_url", "authority-url"),
+            ("settings.ca_certificate", "ca-certificate"),
+            ("settings.subscription_id", "subscription"),
+            ("settings.project_id", "project"),
             ("credentials.type", "credentials-type"),
             ("credentials.role_arn", "role-arn"),
             ("credentials.session_name", "session-name"),
@@ -135,11 +142,19 @@ pub static NOUNS: &[Noun] = &[
             ("credentials.access_key_id", "AWS_ACCESS_KEY_ID"),
             ("credentials.secret_access_key", "AWS_SECRET_ACCESS_KEY"),
             ("credentials.session_token", "AWS_SESSION_TOKEN"),
+            ("credentials.tenant_id", "AZURE_TENANT_ID"),
+            ("credentials.client_id", "AZURE_CLIENT_ID"),
+            ("credentials.client_secret", "AZURE_CLIENT_SECRET"),
             ("credentials.source.access_key_id", "AWS_ACCESS_KEY_ID"),
             ("credentials.source.secret_access_key", "AWS_SECRET_ACCESS_KEY"),
             ("credentials.source.session_token", "AWS_SESSION_TOKEN"),
         ],
-        default_tags: &[("credentials.type", "static")],
+        default_tags: &[
+            ("credentials.type", Some(("kind", "aws")), "static"),
+            ("credentials.type", Some(("kind", "azure")), "client_secret"),
+            ("credentials.type", Some(("kind", "gcp")), "service_account"),
+            ("credentials.type", None, "static"),
+        ],
     },
     Noun {
         name: "resources",

@@ -1,17 +1,15 @@
 //! Credentials and settings as users write them: read strictly, each wrong place named by its JSON pointer.
 
-mod fields;
-
-use marquee_clouds::{Connection, CredentialError, ServerRules};
+use marquee_clouds::{
+    Connection, CredentialError, ServerRules,
+    fields::{Fields, optional_object, origin},
+};
 use marquee_types::FieldError;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use url::Url;
 
-use crate::{
-    config::fields::Fields,
-    partition::{Arn, Partition, is_region_name},
-};
+use crate::partition::{Arn, Partition, is_region_name};
 
 /// How to become someone at AWS.
 #[derive(Debug, Clone)]
@@ -288,88 +286,21 @@ fn source(fields: &mut Fields<'_>, rules: &ServerRules) -> Result<Option<AccessK
 }
 
 fn read_settings(settings: &Value, rules: &ServerRules, errors: &mut Vec<FieldError>) -> Settings {
-    let object = match settings {
-        Value::Null => Map::new(),
-        Value::Object(object) => object.clone(),
-        _ => {
-            errors.push(FieldError::new("/settings", "expected an object"));
-            return Settings::default();
-        }
-    };
+    let Some(object) = optional_object("/settings", settings, errors) else { return Settings::default() };
     let mut fields = Fields::new("/settings", object, errors);
-    let regions = read_regions(&mut fields);
-    let endpoint =
-        fields.optional_text("endpoint_url").and_then(|text| read_endpoint(&mut fields, &text, rules));
+    let regions = fields.texts("regions", |name, before| {
+        let other = |first: &String| Partition::of_region(first) != Partition::of_region(name);
+        if !is_region_name(name) {
+            Some("expected a region, e.g. eu-west-1")
+        } else if before.first().is_some_and(other) {
+            Some("lies in another partition than the first region: connect it on its own")
+        } else {
+            None
+        }
+    });
+    let endpoint = fields.endpoint("endpoint_url", rules);
     fields.finish();
     Settings { regions, endpoint }
-}
-
-fn read_regions(fields: &mut Fields<'_>) -> Vec<String> {
-    let listed = match fields.take("regions") {
-        None | Some(Value::Null) => return Vec::new(),
-        Some(Value::Array(listed)) => listed,
-        Some(_) => {
-            fields.wrong("regions", "expected a list of regions");
-            return Vec::new();
-        }
-    };
-    let mut regions: Vec<String> = Vec::new();
-    for (index, region) in listed.iter().enumerate() {
-        let at = format!("regions/{index}");
-        match region.as_str() {
-            Some(name) if !is_region_name(name) => fields.wrong(&at, "expected a region, e.g. eu-west-1"),
-            Some(name) if regions.iter().any(|known| known == name) => fields.wrong(&at, "named twice"),
-            Some(name)
-                if regions.first().is_some_and(|f| Partition::of_region(f) != Partition::of_region(name)) =>
-            {
-                fields.wrong(&at, "lies in another partition than the first region: connect it on its own");
-            }
-            Some(name) => regions.push(name.to_owned()),
-            None => fields.wrong(&at, "expected text"),
-        }
-    }
-    regions
-}
-
-/// An endpoint, if it may be used: anything else would let users make this server call whom they like.
-fn read_endpoint(fields: &mut Fields<'_>, text: &str, rules: &ServerRules) -> Option<Url> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let Some(url) = url else {
-        fields.wrong("endpoint_url", "expected an http or https URL");
-        return None;
-    };
-    if !url.username().is_empty()
-        || url.password().is_some()
-        || url.query().is_some()
-        || url.fragment().is_some()
-        || url.path() != "/"
-    {
-        fields.wrong("endpoint_url", "expected scheme, host and port only");
-        return None;
-    }
-    let named = rules
-        .allowed_endpoints
-        .iter()
-        .any(|allowed| Url::parse(allowed).is_ok_and(|a| origin(&a) == origin(&url)));
-    if named || (rules.allow_loopback_endpoints && is_loopback(&url)) {
-        return Some(url);
-    }
-    fields
-        .wrong("endpoint_url", "this server's configuration does not allow this endpoint (--allow-endpoint)");
-    None
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
-fn origin(url: &Url) -> String {
-    url.origin().ascii_serialization()
 }
 
 #[cfg(test)]

@@ -1,19 +1,27 @@
 //! The provider contract: what every cloud adapter offers Marquee, and nothing a single vendor does.
 //!
 //! Reading order: [`contract`] (the traits and what they exchange), [`capability`] (which parts a cloud has,
-//! as data), [`error`] (a failure with its retry verdict), then
-//! [`layers`], which every call goes through.
+//! as data), [`error`] (a failure with its retry verdict), then [`layers`], which every call goes through. What adapters
+//! share stands beside them: [`fields`] (reading credentials and settings strictly), [`paging`], [`attributes`] (what they
+//! mean), and for clouds that speak JSON [`rest`] and [`draft`].
 //!
 //! An adapter is a crate with a [`Connector`]: it turns credentials and settings into a [`Cloud`]. It knows
 //! nothing of organizations, databases or HTTP routes, and nothing here knows a vendor.
 
+pub mod attributes;
 pub mod capability;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod contract;
+#[cfg(feature = "conformance")]
+pub mod docs;
+pub mod draft;
 pub mod error;
+pub mod fields;
 pub mod layers;
+pub mod paging;
 pub mod raw;
+pub mod rest;
 
 pub use capability::{Capabilities, PermissionNeed};
 pub use contract::{

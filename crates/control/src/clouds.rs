@@ -3,6 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use marquee_cloud_aws::AwsConnector;
+use marquee_cloud_azure::AzureConnector;
+use marquee_cloud_gcp::GoogleConnector;
 use marquee_clouds::{Cloud, CloudError, Connector};
 use marquee_types::{Clock, ProviderId};
 use moka::sync::Cache;
@@ -20,7 +22,11 @@ pub struct Clouds {
 impl Clouds {
     /// All adapters. Fails if a client for HTTPS cannot be made on this machine.
     pub fn all(clock: &Clock) -> Result<Self, CloudError> {
-        Ok(Self::of(vec![Arc::new(AwsConnector::new(clock.clone())?)]))
+        Ok(Self::of(vec![
+            Arc::new(AwsConnector::new(clock.clone())?),
+            Arc::new(AzureConnector::new(clock.clone())?),
+            Arc::new(GoogleConnector::new()?),
+        ]))
     }
 
     /// These adapters.

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use marquee_clouds::fields::is_loopback;
+
 use super::*;
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";

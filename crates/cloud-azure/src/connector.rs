@@ -1,0 +1,85 @@
+//! The adapter's entry in the registry of clouds.
+
+use std::sync::Arc;
+
+use marquee_clouds::{
+    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, ServerRules, layers::Policy,
+    rest,
+};
+use marquee_types::{Clock, FieldError};
+use serde_json::Value;
+
+use crate::{
+    cloud::Azure,
+    config::{Config, credentials_schema, settings_schema},
+    error::CLOUD,
+    permissions::CAPABILITIES,
+};
+
+/// Makes clouds of Azure.
+#[derive(Debug)]
+pub struct AzureConnector {
+    http: reqwest::Client,
+    clock: Clock,
+    policy: Policy,
+}
+
+impl AzureConnector {
+    /// A connector. The process must have installed its TLS provider (rustls with ring) before.
+    pub fn new(clock: Clock) -> Result<Self, CloudError> {
+        Self::with_policy(clock, Policy::default())
+    }
+
+    /// The same with other patience.
+    pub fn with_policy(clock: Clock, policy: Policy) -> Result<Self, CloudError> {
+        Ok(Self { http: rest::client(CLOUD, None)?, clock, policy })
+    }
+}
+
+impl Connector for AzureConnector {
+    fn kind(&self) -> &'static str {
+        CLOUD
+    }
+
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn credentials_schema(&self) -> Value {
+        credentials_schema()
+    }
+
+    fn settings_schema(&self) -> Value {
+        settings_schema()
+    }
+
+    fn check(&self, connection: &Connection, rules: &ServerRules) -> Result<(), CredentialError> {
+        Config::read(connection, rules).map(|_| ())
+    }
+
+    fn binding(&self, connection: &Connection) -> Result<Value, CredentialError> {
+        // What is bound does not depend on what the server allows today.
+        Ok(Config::read_any(connection)?.binding())
+    }
+
+    fn describe_credentials(&self, connection: &Connection) -> Result<Value, CredentialError> {
+        Ok(Config::read_any(connection)?.credentials.describe())
+    }
+
+    fn connect(
+        &self,
+        connection: &Connection,
+        rules: &ServerRules,
+    ) -> Result<Arc<dyn Cloud>, CredentialError> {
+        let config = Config::read(connection, rules)?;
+        // A connection that trusts an authority of its own has a client of its own.
+        let http = match &config.settings.certificate {
+            None => self.http.clone(),
+            Some(pem) => rest::client(CLOUD, Some(pem)).map_err(|error| {
+                CredentialError(vec![FieldError::new("/settings/ca_certificate", error.message)])
+            })?,
+        };
+        let cloud = Azure::new(config, http, self.clock.clone(), self.policy.clone());
+        Ok(Arc::new(cloud.map_err(|why| CredentialError(vec![FieldError::new("/credentials", why)]))?))
+    }
+}

@@ -1,0 +1,100 @@
+//! What Azure's error codes mean: one table from the vendor's words to ours.
+
+use marquee_clouds::{CloudError, ErrorKind, rest::Refusal};
+use serde_json::Value;
+
+/// The vendor, in every error of this adapter.
+pub const CLOUD: &str = "azure";
+
+/// Codes with a meaning of their own, sorted. Sources: "Resolve common Azure deployment errors", "Understand Resource
+/// Manager throttling", and "Authentication and authorization error codes" of Entra (`AADSTS…`).
+static CODES: &[(&str, ErrorKind)] = &[
+    ("AADSTS500011", ErrorKind::Unauthenticated),
+    ("AADSTS50034", ErrorKind::Unauthenticated),
+    ("AADSTS700016", ErrorKind::Unauthenticated),
+    ("AADSTS7000215", ErrorKind::Unauthenticated),
+    ("AADSTS7000222", ErrorKind::Unauthenticated),
+    ("AADSTS700027", ErrorKind::Unauthenticated),
+    ("AADSTS70011", ErrorKind::Invalid),
+    ("AADSTS90002", ErrorKind::Unauthenticated),
+    ("AllocationFailed", ErrorKind::InsufficientCapacity),
+    ("AuthenticationFailed", ErrorKind::Unauthenticated),
+    ("AuthorizationFailed", ErrorKind::PermissionDenied),
+    ("Conflict", ErrorKind::Conflict),
+    ("ExpiredAuthenticationToken", ErrorKind::Unauthenticated),
+    ("InvalidAuthenticationToken", ErrorKind::Unauthenticated),
+    ("InvalidAuthenticationTokenTenant", ErrorKind::Unauthenticated),
+    ("InvalidSubscriptionId", ErrorKind::Invalid),
+    ("LinkedAuthorizationFailed", ErrorKind::PermissionDenied),
+    ("MissingSubscriptionRegistration", ErrorKind::Unsupported),
+    ("NoRegisteredProviderFound", ErrorKind::Unsupported),
+    ("OperationNotAllowed", ErrorKind::Conflict),
+    ("OverconstrainedAllocationRequest", ErrorKind::InsufficientCapacity),
+    ("OverconstrainedZonalAllocationRequest", ErrorKind::InsufficientCapacity),
+    ("QuotaExceeded", ErrorKind::QuotaExceeded),
+    ("ResourceGroupNotFound", ErrorKind::NotFound),
+    ("ResourceNotFound", ErrorKind::NotFound),
+    ("ResourceQuotaExceeded", ErrorKind::QuotaExceeded),
+    ("SkuNotAvailable", ErrorKind::InsufficientCapacity),
+    ("SubscriptionNotFound", ErrorKind::PermissionDenied),
+    ("SubscriptionRequestsThrottled", ErrorKind::Throttled),
+    ("TooManyRequests", ErrorKind::Throttled),
+    ("ZonalAllocationFailed", ErrorKind::InsufficientCapacity),
+];
+
+/// The kind of a refusal, by its code and else by its status.
+pub fn kind_of(code: &str, status: u16) -> ErrorKind {
+    if let Some((_, kind)) = CODES.iter().find(|(known, _)| *known == code) {
+        return *kind;
+    }
+    if code.starts_with("AADSTS") {
+        return ErrorKind::Unauthenticated;
+    }
+    if code.ends_with("NotFound") {
+        return ErrorKind::NotFound;
+    }
+    match (status, code.is_empty()) {
+        (401, _) => ErrorKind::Unauthenticated,
+        (403, _) => ErrorKind::PermissionDenied,
+        (404, false) => ErrorKind::NotFound,
+        (408, _) => ErrorKind::Timeout,
+        (409 | 412, false) => ErrorKind::Conflict,
+        (429, _) => ErrorKind::Throttled,
+        (500.., _) => ErrorKind::Unavailable,
+        (400.., false) => ErrorKind::Invalid,
+        // No code: not the resource manager's, but what a proxy says.
+        _ => ErrorKind::Protocol,
+    }
+}
+
+/// A refusal of the resource manager as an error: `{"error":{"code","message"}}`.
+pub fn explain(refusal: &Refusal<'_>) -> CloudError {
+    let error = &refusal.body["error"];
+    let text = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_owned);
+    let code = text("code");
+    let kind = kind_of(code.as_deref().unwrap_or_default(), refusal.status);
+    let message = text("message").filter(|message| !message.is_empty()).unwrap_or_else(|| match kind {
+        ErrorKind::Protocol => format!("an answer with status {} that is not Azure's", refusal.status),
+        _ => format!("status {} without an explanation", refusal.status),
+    });
+    let mut made = CloudError::new(CLOUD, "", kind, message);
+    made.code = code;
+    let id = refusal.headers.get("x-ms-request-id").and_then(|value| value.to_str().ok());
+    made.request_id = id.map(str::to_owned);
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_and_those_without_one_go_by_status() {
+        assert!(CODES.is_sorted_by(|a, b| a.0 < b.0));
+        assert_eq!(kind_of("ParentResourceNotFound", 404), ErrorKind::NotFound);
+        assert_eq!(kind_of("", 404), ErrorKind::Protocol);
+        assert_eq!(kind_of("", 503), ErrorKind::Unavailable);
+        assert_eq!(kind_of("AADSTS53003", 400), ErrorKind::Unauthenticated);
+        assert_eq!(kind_of("InvalidParameter", 400), ErrorKind::Invalid);
+    }
+}

@@ -1,0 +1,142 @@
+//! The permissions this adapter calls for, what each is for, and how to see whether it is there: by the very read that
+//! needs it, since Azure tells a caller's permissions for resource groups only, and not for a subscription.
+//!
+//! The least-privilege role in `docs/guides/connect-azure.md` is this table.
+
+use marquee_clouds::{Capabilities, PermissionNeed};
+use marquee_types::ResourceKind;
+
+use crate::{
+    arm::Read,
+    cloud::SUBSCRIPTION,
+    inventory::{compute, databases, network, sizes, storage},
+};
+
+/// The kinds that Azure's inventory lists.
+pub const KINDS: &[ResourceKind] = &[
+    ResourceKind::ComputeInstance,
+    ResourceKind::Disk,
+    ResourceKind::Snapshot,
+    ResourceKind::Image,
+    ResourceKind::Network,
+    ResourceKind::Subnet,
+    ResourceKind::SecurityGroup,
+    ResourceKind::PublicIp,
+    ResourceKind::LoadBalancer,
+    ResourceKind::TargetGroup,
+    ResourceKind::ScalingGroup,
+    ResourceKind::Database,
+    ResourceKind::DatabaseSnapshot,
+    ResourceKind::Bucket,
+    ResourceKind::DnsZone,
+];
+
+/// What Azure offers Marquee.
+pub static CAPABILITIES: Capabilities =
+    Capabilities { cloud: "azure", inventory: KINDS, permissions: PERMISSIONS };
+
+/// One permission, and the read that shows whether it is there.
+#[derive(Debug, Clone, Copy)]
+pub struct Need {
+    /// The permission, and what needs it.
+    pub need: PermissionNeed,
+    /// How to find out.
+    pub probe: Probe,
+}
+
+/// How to find out whether a permission is there.
+#[derive(Debug, Clone, Copy)]
+pub enum Probe {
+    /// Reads the first page of a list, or the subscription.
+    Read(&'static Read),
+    /// Reads something of the first thing of a list.
+    OfFirst(&'static Read, &'static Read),
+}
+
+const fn read(permission: &'static str, feature: &'static str, read: &'static Read) -> Need {
+    Need { need: PermissionNeed { permission, feature }, probe: Probe::Read(read) }
+}
+
+/// All of them, sorted.
+pub const NEEDS: &[Need] = &[
+    read("Microsoft.Compute/disks/read", "inventory of disks", &compute::DISKS.list),
+    read("Microsoft.Compute/images/read", "inventory of images", &compute::IMAGES.list),
+    read("Microsoft.Compute/skus/read", "vCPUs and memory of instances", &sizes::SKUS),
+    read("Microsoft.Compute/snapshots/read", "inventory of disk snapshots", &compute::SNAPSHOTS.list),
+    read(
+        "Microsoft.Compute/virtualMachineScaleSets/read",
+        "inventory of scaling groups",
+        &compute::SCALE_SETS.list,
+    ),
+    read("Microsoft.Compute/virtualMachines/read", "inventory of instances", &compute::MACHINES.list),
+    Need {
+        need: PermissionNeed {
+            permission: "Microsoft.DBforPostgreSQL/flexibleServers/backups/read",
+            feature: "inventory of database backups",
+        },
+        probe: Probe::OfFirst(&databases::SERVERS.list, &databases::BACKUPS_OF),
+    },
+    read(
+        "Microsoft.DBforPostgreSQL/flexibleServers/read",
+        "inventory of databases",
+        &databases::SERVERS.list,
+    ),
+    read("Microsoft.Network/dnsZones/read", "inventory of DNS zones", &network::ZONES.list),
+    read(
+        "Microsoft.Network/loadBalancers/read",
+        "inventory of load balancers and their pools",
+        &network::BALANCERS.list,
+    ),
+    read(
+        "Microsoft.Network/networkInterfaces/read",
+        "addresses and networks of instances",
+        &compute::INTERFACES,
+    ),
+    read(
+        "Microsoft.Network/networkSecurityGroups/read",
+        "inventory of security groups",
+        &network::SECURITY_GROUPS.list,
+    ),
+    read(
+        "Microsoft.Network/publicIPAddresses/read",
+        "inventory of public addresses",
+        &network::ADDRESSES.list,
+    ),
+    read(
+        "Microsoft.Network/virtualNetworks/read",
+        "inventory of networks and subnets",
+        &network::NETWORKS.list,
+    ),
+    read("Microsoft.Resources/subscriptions/read", "the subscription's name", &SUBSCRIPTION),
+    Need {
+        need: PermissionNeed {
+            permission: "Microsoft.Storage/storageAccounts/blobServices/read",
+            feature: "versioning of storage accounts",
+        },
+        probe: Probe::OfFirst(&storage::ACCOUNTS.list, &storage::BLOB_SERVICE),
+    },
+    read("Microsoft.Storage/storageAccounts/read", "inventory of storage accounts", &storage::ACCOUNTS.list),
+];
+
+/// What is needed, without how it is found out.
+pub const PERMISSIONS: &[PermissionNeed] = &permissions();
+
+const fn permissions() -> [PermissionNeed; NEEDS.len()] {
+    let mut needs = [NEEDS[0].need; NEEDS.len()];
+    let mut at = 0;
+    while at < needs.len() {
+        needs[at] = NEEDS[at].need;
+        at += 1;
+    }
+    needs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_sorted_and_named_once() {
+        assert!(PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
+    }
+}

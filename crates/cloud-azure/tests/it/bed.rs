@@ -1,0 +1,54 @@
+//! A simulator, and connections to it.
+
+use std::{sync::Arc, time::Duration};
+
+use marquee_cloud_azure::AzureConnector;
+use marquee_clouds::{
+    Cloud, Connection, Connector as _, ServerRules,
+    layers::{Backoff, Policy},
+};
+use marquee_simulator::{FaceName, Options, Simulator, faults::Fault, world::built_in};
+use marquee_types::Clock;
+use serde_json::{Value, json};
+
+/// The subscription of the world `wedding-season`.
+pub const SUBSCRIPTION: &str = "3f6d1c52-8f0e-4d2b-9a57-6c1e0b7d4a21";
+
+/// A simulator of the world `wedding-season`.
+pub async fn simulator() -> Simulator {
+    // Another test of this process may have installed it before.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Simulator::start(Options::new(built_in("wedding-season").unwrap())).await.unwrap()
+}
+
+/// Switches a fault on.
+pub fn fault(simulator: &Simulator, fault: Value) {
+    let fault: Fault = serde_json::from_value(fault).unwrap();
+    simulator.world().faults.add(fault).unwrap();
+}
+
+/// How to connect to a simulator; `change` may spoil it.
+pub fn connection(simulator: &Simulator, change: impl FnOnce(&mut Value)) -> Connection {
+    let mut credentials = simulator.credentials(FaceName::Azure, SUBSCRIPTION).unwrap();
+    change(&mut credentials);
+    let member = |name: &str| credentials[name].as_str().unwrap().to_owned();
+    let at = simulator.addresses();
+    Connection {
+        credentials: json!({ "type": "client_secret", "tenant_id": member("tenant_id"),
+            "client_id": member("client_id"), "client_secret": member("client_secret") })
+        .to_string()
+        .into(),
+        settings: json!({ "subscription_id": SUBSCRIPTION, "endpoint_url": at.azure, "authority_url": at.azure,
+            "ca_certificate": at.certificate }),
+        external_id: String::new(),
+    }
+}
+
+/// A cloud for a connection.
+pub fn cloud(connection: &Connection) -> Arc<dyn Cloud> {
+    let backoff = Backoff { first: Duration::from_millis(5), longest: Duration::from_millis(50) };
+    let policy = Policy { max_attempts: 3, backoff, ..Policy::default() };
+    let connector = AzureConnector::with_policy(Clock::system(), policy).unwrap();
+    let rules = ServerRules { allow_loopback_endpoints: true, ..ServerRules::default() };
+    connector.connect(connection, &rules).unwrap()
+}

@@ -1,0 +1,27 @@
+//! The tables in the documentation are those of the code. With `UPDATE_DOCS=1` they are written instead.
+
+use marquee_cloud_azure::{
+    inventory::{LISTINGS, mapping, states},
+    permissions::CAPABILITIES,
+};
+use marquee_clouds::docs::{self, check, code, table};
+use serde_json::json;
+
+/// One test, since writing is done to one file.
+#[test]
+fn tables_in_the_docs_are_those_of_the_code() {
+    let rows = LISTINGS.iter().map(|listing| {
+        let kinds: Vec<_> = listing.kinds.iter().map(|kind| code(kind.as_str())).collect();
+        vec![code(listing.scope), kinds.join(", "), code(listing.list.operation), code(listing.list.version)]
+    });
+    check("azure.md", "scopes", &table(&["scope", "kinds", "lists by", "version"], rows));
+    check("azure.md", "states", &docs::states("Azure's words", states::STATES));
+    check("azure.md", "attributes", &docs::attributes("Azure's member", mapping::ATTRIBUTES));
+    check("azure.md", "relations", &docs::relations("Azure's member", mapping::RELATIONS));
+    check("guides/connect-azure.md", "permissions", &docs::permissions(CAPABILITIES.permissions));
+    let actions: Vec<_> = CAPABILITIES.permissions.iter().map(|need| need.permission).collect();
+    let role = json!({ "Name": "Marquee reader", "Description": "What Marquee reads.", "IsCustom": true,
+        "Actions": actions, "NotActions": [], "AssignableScopes": ["/subscriptions/00000000-0000-0000-0000-000000000000"] });
+    let role = serde_json::to_string_pretty(&role).unwrap();
+    check("guides/connect-azure.md", "role", &format!("```json\n{role}\n```\n"));
+}

@@ -1,0 +1,65 @@
+//! The permissions this adapter calls for, and what each is for. Google itself tells which of them a caller has.
+//!
+//! The least-privilege role in `docs/guides/connect-gcp.md` is this table.
+
+use marquee_clouds::{Capabilities, PermissionNeed};
+use marquee_types::ResourceKind;
+
+/// The kinds that Google Cloud's inventory lists.
+pub const KINDS: &[ResourceKind] = &[
+    ResourceKind::ComputeInstance,
+    ResourceKind::Disk,
+    ResourceKind::Snapshot,
+    ResourceKind::Image,
+    ResourceKind::Network,
+    ResourceKind::Subnet,
+    ResourceKind::SecurityGroup,
+    ResourceKind::PublicIp,
+    ResourceKind::LoadBalancer,
+    ResourceKind::TargetGroup,
+    ResourceKind::ScalingGroup,
+    ResourceKind::Database,
+    ResourceKind::DatabaseSnapshot,
+    ResourceKind::Bucket,
+    ResourceKind::DnsZone,
+];
+
+/// What Google Cloud offers Marquee.
+pub static CAPABILITIES: Capabilities =
+    Capabilities { cloud: "gcp", inventory: KINDS, permissions: PERMISSIONS };
+
+const fn need(permission: &'static str, feature: &'static str) -> PermissionNeed {
+    PermissionNeed { permission, feature }
+}
+
+/// All of them, sorted.
+pub const PERMISSIONS: &[PermissionNeed] = &[
+    need("cloudsql.backupRuns.list", "inventory of database backups"),
+    need("cloudsql.instances.list", "inventory of databases"),
+    need("compute.addresses.list", "inventory of public addresses"),
+    need("compute.backendServices.list", "inventory of backend services"),
+    need("compute.disks.list", "inventory of disks"),
+    need("compute.firewalls.list", "inventory of firewall rules"),
+    need("compute.forwardingRules.list", "inventory of load balancers"),
+    need("compute.images.list", "inventory of images"),
+    need("compute.instanceGroupManagers.list", "inventory of scaling groups"),
+    need("compute.instances.list", "inventory of instances"),
+    need("compute.machineTypes.get", "vCPUs and memory of instances"),
+    need("compute.networks.list", "inventory of networks"),
+    need("compute.regions.list", "discovery of regions"),
+    need("compute.snapshots.list", "inventory of disk snapshots"),
+    need("compute.subnetworks.list", "inventory of subnets"),
+    need("dns.managedZones.list", "inventory of DNS zones"),
+    need("resourcemanager.projects.get", "the project's name"),
+    need("storage.buckets.list", "inventory of buckets"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_sorted_and_named_once() {
+        assert!(PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
+    }
+}

@@ -1,0 +1,47 @@
+//! A simulator, and connections to it.
+
+use std::{sync::Arc, time::Duration};
+
+use marquee_cloud_gcp::GoogleConnector;
+use marquee_clouds::{
+    Cloud, Connection, Connector as _, ServerRules,
+    layers::{Backoff, Policy},
+};
+use marquee_simulator::{FaceName, Options, Simulator, faults::Fault, world::built_in};
+use serde_json::{Value, json};
+
+/// The project of the world `wedding-season`.
+pub const PROJECT: &str = "orangery-media";
+
+/// A simulator of the world `wedding-season`.
+pub async fn simulator() -> Simulator {
+    // Another test of this process may have installed it before.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Simulator::start(Options::new(built_in("wedding-season").unwrap())).await.unwrap()
+}
+
+/// Switches a fault on.
+pub fn fault(simulator: &Simulator, fault: Value) {
+    let fault: Fault = serde_json::from_value(fault).unwrap();
+    simulator.world().faults.add(fault).unwrap();
+}
+
+/// How to connect to a simulator; `change` may spoil it.
+pub fn connection(simulator: &Simulator, change: impl FnOnce(&mut Value)) -> Connection {
+    let mut key = simulator.credentials(FaceName::Google, PROJECT).unwrap();
+    change(&mut key);
+    Connection {
+        credentials: key.to_string().into(),
+        settings: json!({ "project_id": PROJECT, "endpoint_url": simulator.addresses().google }),
+        external_id: String::new(),
+    }
+}
+
+/// A cloud for a connection.
+pub fn cloud(connection: &Connection) -> Arc<dyn Cloud> {
+    let backoff = Backoff { first: Duration::from_millis(5), longest: Duration::from_millis(50) };
+    let policy = Policy { max_attempts: 3, backoff, ..Policy::default() };
+    let connector = GoogleConnector::with_policy(policy).unwrap();
+    let rules = ServerRules { allow_loopback_endpoints: true, ..ServerRules::default() };
+    connector.connect(connection, &rules).unwrap()
+}

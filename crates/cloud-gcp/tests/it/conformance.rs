@@ -1,0 +1,33 @@
+//! The suite that every adapter runs, against the simulator.
+
+use marquee_clouds::conformance::{Gap, Rig};
+use marquee_simulator::FaceName;
+use serde_json::json;
+
+use crate::bed::{PROJECT, cloud, connection, fault, simulator};
+
+async fn rig() -> Rig {
+    let (good, failing, hanging) = (simulator().await, simulator().await, simulator().await);
+    // Google lists all regions at once: a broken service is what fails alone.
+    fault(&failing, json!({ "kind": "failing", "service": "compute" }));
+    fault(&hanging, json!({ "kind": "hanging" }));
+    // The key of another simulator: as good as any, and not known here.
+    let other = failing.credentials(FaceName::Google, PROJECT).unwrap()["private_key"].clone();
+    let wrong = |key: &mut serde_json::Value| key["private_key"] = other;
+    Rig {
+        cloud: cloud(&connection(&good, |_| {})),
+        regions: vec!["europe-west1".to_owned(), "us-central1".to_owned()],
+        wrong_secret: cloud(&connection(&good, wrong)),
+        hanging: cloud(&connection(&hanging, |_| {})),
+        failing: ("europe-west1".to_owned(), cloud(&connection(&failing, |_| {}))),
+        paged: vec![],
+        complete: true,
+        gaps: GAPS,
+        keep: Box::new((good, failing, hanging)),
+    }
+}
+
+/// What the simulator gets wrong.
+const GAPS: &[Gap] = &[];
+
+marquee_clouds::conformance!(rig());

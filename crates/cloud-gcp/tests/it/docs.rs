@@ -1,0 +1,27 @@
+//! The tables in the documentation are those of the code. With `UPDATE_DOCS=1` they are written instead.
+
+use marquee_cloud_gcp::{
+    inventory::{LISTINGS, mapping, states},
+    permissions::CAPABILITIES,
+};
+use marquee_clouds::docs::{self, check, code, table};
+
+/// One test, since writing is done to one file.
+#[test]
+fn tables_in_the_docs_are_those_of_the_code() {
+    let rows = LISTINGS.iter().map(|listing| {
+        vec![code(listing.scope), code(listing.kind.as_str()), code(listing.list.method)]
+    });
+    check("google-cloud.md", "scopes", &table(&["scope", "kind", "lists by"], rows));
+    check("google-cloud.md", "states", &docs::states("Google's words", states::STATES));
+    check("google-cloud.md", "attributes", &docs::attributes("Google's member", mapping::ATTRIBUTES));
+    check("google-cloud.md", "relations", &docs::relations("Google's member", mapping::RELATIONS));
+    check("guides/connect-gcp.md", "permissions", &docs::permissions(CAPABILITIES.permissions));
+    let permissions: Vec<_> =
+        CAPABILITIES.permissions.iter().map(|need| format!("- {}\n", need.permission)).collect();
+    let role = format!(
+        "```yaml\ntitle: Marquee reader\ndescription: What Marquee reads.\nstage: GA\nincludedPermissions:\n{}```\n",
+        permissions.concat()
+    );
+    check("guides/connect-gcp.md", "role", &role);
+}

@@ -1,0 +1,8 @@
+//! The adapter over the wire, against the simulator, which the vendor's own clients judge.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bed;
+mod conformance;
+mod docs;
+mod inventory;
