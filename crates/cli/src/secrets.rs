@@ -188,7 +188,7 @@ impl Fill<'_> {
                 first.make_ascii_uppercase();
             }
             let Some(answer) = self.surroundings.question(&format!("{words}: "), true)? else {
-                return Err(Failure::Usage(self.no_source(&name)));
+                return Err(Failure::Usage(self.no_source(&name, target)));
             };
             if answer.expose_secret().is_empty() {
                 return Err(Failure::Usage(format!("no {name} was given")));
@@ -198,9 +198,16 @@ impl Fill<'_> {
         Ok(())
     }
 
-    fn no_source(&self, name: &str) -> String {
+    /// Where the secret could come from: of the variables only those that this form of the group has.
+    fn no_source(&self, name: &str, target: &Value) -> String {
         let flag = naming::kebab(self.group);
-        let names = variable_names(self.noun, self.group);
+        let counts = |place: &str| {
+            let mut fields = self.body.fields.iter().filter(|field| field.pointer.join(".") == place);
+            fields.any(|field| body::counts(field, target))
+        };
+        let known = variables(self.noun, self.group);
+        let names: Vec<_> =
+            known.into_iter().filter(|(place, _)| counts(place)).map(|(_, name)| name).collect();
         let environment =
             if names.is_empty() { String::new() } else { format!(" or set {}", names.join(", ")) };
         format!(

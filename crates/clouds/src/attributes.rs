@@ -12,7 +12,10 @@ pub static MEANINGS: &[(&str, &str)] = &[
     ("desired_size", "instances wanted now"),
     ("egress_rules", "number of rules for outgoing traffic"),
     ("encrypted", "whether what it stores is encrypted"),
-    ("encryption", "how it encrypts by default: `sse-s3`, `sse-kms`, `dsse-kms`, `sse-platform`, `other`, `none`"),
+    (
+        "encryption",
+        "how it encrypts by default: `sse-s3`, `sse-kms`, `dsse-kms`, `sse-platform`, `other`, `none`",
+    ),
     ("endpoint", "host to connect to"),
     ("engine", "database engine"),
     ("engine_mode", "`provisioned`, `serverless`, …"),

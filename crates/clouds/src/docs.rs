@@ -21,7 +21,8 @@ pub fn check(file: &str, name: &str, wanted: &str) {
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("docs/{file}: {error}"));
     let start = format!("<!-- {name} -->\n");
     let from = text.find(&start).unwrap_or_else(|| panic!("docs/{file} has no {start}")) + start.len();
-    let to = from + text[from..].find("<!-- end -->").unwrap_or_else(|| panic!("docs/{file}: {name} has no end"));
+    let to =
+        from + text[from..].find("<!-- end -->").unwrap_or_else(|| panic!("docs/{file}: {name} has no end"));
     if text[from..to] == *wanted {
         return;
     }
@@ -48,14 +49,20 @@ pub fn code(text: &str) -> String {
 
 /// What the attributes mean.
 pub fn meanings() -> String {
-    table(&["attribute", "what it says"], MEANINGS.iter().map(|(name, meaning)| vec![code(name), (*meaning).to_owned()]))
+    table(
+        &["attribute", "what it says"],
+        MEANINGS.iter().map(|(name, meaning)| vec![code(name), (*meaning).to_owned()]),
+    )
 }
 
 /// Where a vendor's attributes come from. Each of them has a meaning.
 pub fn attributes(member: &str, rows: Attributes) -> String {
     let rows = rows.iter().flat_map(|(kind, attributes)| {
         attributes.iter().map(|(name, from)| {
-            assert!(MEANINGS.iter().any(|(known, _)| known == name), "{name} has no meaning: see attributes.rs");
+            assert!(
+                MEANINGS.iter().any(|(known, _)| known == name),
+                "{name} has no meaning: see attributes.rs"
+            );
             vec![code(kind.as_str()), code(name), (*from).to_owned()]
         })
     });
@@ -77,7 +84,8 @@ pub fn states(words: &str, rows: States) -> String {
         for (word, state) in *words {
             by_state.entry(state.as_str()).or_default().push(code(word));
         }
-        let row = |(state, words): (&str, Vec<String>)| vec![code(kind.as_str()), code(state), words.join(", ")];
+        let row =
+            |(state, words): (&str, Vec<String>)| vec![code(kind.as_str()), code(state), words.join(", ")];
         by_state.into_iter().map(row).collect::<Vec<_>>()
     });
     table(&["kind", "state", words], rows)
@@ -85,5 +93,8 @@ pub fn states(words: &str, rows: States) -> String {
 
 /// Permissions and the features that need them.
 pub fn permissions(needs: &[PermissionNeed]) -> String {
-    table(&["permission", "for"], needs.iter().map(|need| vec![code(need.permission), need.feature.to_owned()]))
+    table(
+        &["permission", "for"],
+        needs.iter().map(|need| vec![code(need.permission), need.feature.to_owned()]),
+    )
 }

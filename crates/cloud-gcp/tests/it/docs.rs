@@ -9,9 +9,9 @@ use marquee_clouds::docs::{self, check, code, table};
 /// One test, since writing is done to one file.
 #[test]
 fn tables_in_the_docs_are_those_of_the_code() {
-    let rows = LISTINGS.iter().map(|listing| {
-        vec![code(listing.scope), code(listing.kind.as_str()), code(listing.list.method)]
-    });
+    let rows = LISTINGS
+        .iter()
+        .map(|listing| vec![code(listing.scope), code(listing.kind.as_str()), code(listing.list.method)]);
     check("google-cloud.md", "scopes", &table(&["scope", "kind", "lists by"], rows));
     check("google-cloud.md", "states", &docs::states("Google's words", states::STATES));
     check("google-cloud.md", "attributes", &docs::attributes("Google's member", mapping::ATTRIBUTES));
