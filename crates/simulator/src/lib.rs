@@ -32,6 +32,7 @@
 //!
 //! Reading order: [`world`], [`estate`], [`faults`], [`face`], then one of the faces.
 
+pub mod azure;
 pub mod calls;
 pub mod charges;
 pub mod clock;
@@ -53,5 +54,5 @@ pub use world::World;
 
 /// The faces there are, in the order of their addresses.
 pub fn faces() -> Vec<Box<dyn Face>> {
-    vec![]
+    vec![Box::new(azure::Azure::new())]
 }

@@ -41,3 +41,8 @@ async fn pytest(vendor: &str) {
 async fn the_control_api_from_python() {
     pytest("control").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn azure_from_python() {
+    pytest("azure").await;
+}
