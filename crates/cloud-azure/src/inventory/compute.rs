@@ -114,6 +114,12 @@ struct Interface {
 }
 
 impl Machines {
+    /// Of these interfaces, without states.
+    #[cfg(test)]
+    pub fn of_interfaces(listed: &[Value]) -> Self {
+        Self { interfaces: listed.iter().filter_map(interface).collect(), ..Self::default() }
+    }
+
     /// Of all machines.
     pub async fn all(arm: &Arm, tally: &Tally) -> Result<Self, CloudError> {
         let (states, interfaces) =
