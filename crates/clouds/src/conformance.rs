@@ -255,9 +255,10 @@ pub async fn an_unknown_id_is_none(rig: &Rig) {
     rig.settle("an_unknown_id_is_none", &wrong);
 }
 
-/// An id of the same shape that no one has: its last letters and digits turned.
+/// An id of the same shape that no one has: the last letters and digits of its last part turned.
 fn nobodys(native_id: &str) -> String {
-    let tail = native_id.len().saturating_sub(6);
+    let part = native_id.rfind(['/', ':']).map_or(0, |at| at + 1);
+    let tail = native_id.len().saturating_sub(6).max(part);
     let turned = native_id.char_indices().map(|(at, letter)| match letter {
         'a'..='f' if at >= tail => char::from(b'a' + (letter as u8 - b'a' + 3) % 6),
         'g'..='z' if at >= tail => char::from(b'g' + (letter as u8 - b'g' + 7) % 20),

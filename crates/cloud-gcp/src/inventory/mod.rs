@@ -8,6 +8,8 @@ pub mod compute;
 pub mod databases;
 pub mod mapping;
 pub mod network;
+#[cfg(test)]
+mod samples;
 pub mod sizes;
 pub mod states;
 pub mod storage;

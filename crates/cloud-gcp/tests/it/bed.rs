@@ -28,7 +28,7 @@ pub fn fault(simulator: &Simulator, fault: Value) {
 
 /// How to connect to a simulator; `change` may spoil it.
 pub fn connection(simulator: &Simulator, change: impl FnOnce(&mut Value)) -> Connection {
-    let mut key = simulator.credentials(FaceName::Google, PROJECT).unwrap();
+    let mut key = simulator.credentials(FaceName::Google, PROJECT).unwrap()["service_account"].take();
     change(&mut key);
     Connection {
         credentials: key.to_string().into(),

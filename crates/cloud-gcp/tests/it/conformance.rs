@@ -12,7 +12,8 @@ async fn rig() -> Rig {
     fault(&failing, json!({ "kind": "failing", "service": "compute" }));
     fault(&hanging, json!({ "kind": "hanging" }));
     // The key of another simulator: as good as any, and not known here.
-    let other = failing.credentials(FaceName::Google, PROJECT).unwrap()["private_key"].clone();
+    let other =
+        failing.credentials(FaceName::Google, PROJECT).unwrap()["service_account"]["private_key"].take();
     let wrong = |key: &mut serde_json::Value| key["private_key"] = other;
     Rig {
         cloud: cloud(&connection(&good, |_| {})),
