@@ -32,6 +32,7 @@
 //!
 //! Reading order: [`world`], [`estate`], [`faults`], [`face`], then one of the faces.
 
+pub mod aws;
 pub mod azure;
 pub mod calls;
 pub mod charges;
@@ -54,5 +55,5 @@ pub use world::World;
 
 /// The faces there are, in the order of their addresses.
 pub fn faces() -> Vec<Box<dyn Face>> {
-    vec![Box::new(azure::Azure::new())]
+    vec![Box::new(aws::Aws::new()), Box::new(azure::Azure::new())]
 }

@@ -76,3 +76,6 @@ def unproven(control, face):
     rows = control.call("GET", "/calls")
     proven = {row["operation"] for row in rows if row["succeeded"] and not row["client"].startswith("Python-urllib")}
     return sorted(set(control.call("GET", "/routes")[face]) - proven)
+
+
+pytest_plugins = ["aws_fixtures"]

@@ -46,3 +46,8 @@ async fn the_control_api_from_python() {
 async fn azure_from_python() {
     pytest("azure").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_from_boto3() {
+    pytest("aws").await;
+}

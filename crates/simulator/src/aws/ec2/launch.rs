@@ -1,0 +1,292 @@
+//! `RunInstances`: what must be right before an instance is made, and what is made with it.
+
+use std::net::Ipv4Addr;
+
+use chrono::TimeDelta;
+use serde_json::{Map, Value, json};
+
+use super::{
+    INSTANCES, SUBNETS, given_tags, images, instances,
+    network::{self, block},
+    tag, volumes,
+};
+use crate::{
+    aws::{
+        ask::{Ask, object, stamp},
+        protocol::Refusal,
+        service::Answered,
+    },
+    estate::{Estate, Life, Meter, Replay, Thing},
+    face::FaceName,
+    plan::Size,
+};
+
+/// How long an instance is pending.
+pub const BOOT: TimeDelta = TimeDelta::seconds(20);
+
+/// What an account may run in a region, in vCPUs, unless a fault says less.
+pub const VCPU_QUOTA: u64 = 100_000;
+
+/// Instances of one launch, at most.
+const AT_ONCE: u64 = 1_000;
+
+/// Where an instance goes.
+struct Site {
+    subnet: String,
+    vpc: String,
+    zone: String,
+    cidr: String,
+    groups: Vec<Value>,
+}
+
+pub(crate) fn run(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
+    let scope = format!("RunInstances/{}/{}", ask.owner(), ask.place());
+    let request = ask.input.to_string();
+    let token = ask.text("ClientToken");
+    if let Some(token) = token {
+        match estate.replay(&scope, token, &request) {
+            Replay::Same(answer) => return replayed(ask, estate, &answer),
+            Replay::Other => {
+                let message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
+                return Err(Refusal::new("IdempotentParameterMismatch", message));
+            }
+            Replay::New => {}
+        }
+    }
+    let (size, image) = what(ask, estate)?;
+    let site = site(ask, estate)?;
+    let count = count(ask, estate, &size, &site)?;
+    let reservation = ask.new_id(estate, "r-", 17);
+    let mut ids = Vec::new();
+    for index in 0..count {
+        ids.push(one(ask, estate, (&size, &image), &site, &reservation, index));
+    }
+    let answer = json!({ "ids": ids, "reservation": reservation });
+    if let Some(token) = token {
+        estate.remember(&scope, token, &request, answer.clone());
+    }
+    replayed(ask, estate, &answer)
+}
+
+/// The answer to a request, also to the same one again: what became of its instances.
+#[expect(clippy::unnecessary_wraps, reason = "what the handler ends with")]
+fn replayed(ask: &Ask<'_>, estate: &mut Estate, answer: &Value) -> Answered {
+    let ids = answer["ids"].as_array().map_or(&[][..], Vec::as_slice);
+    // What is not seen yet by others is seen by who made it, in the answer to that.
+    let later = Ask { now: ask.now + ask.effects.unseen, ..*ask };
+    let mut shown = Vec::new();
+    for id in ids.iter().filter_map(Value::as_str) {
+        if let Some(instance) = later.find(estate, INSTANCES, id) {
+            shown.push(instances::show(ask, instance));
+        }
+    }
+    Ok(json!({
+        "ReservationId": answer["reservation"], "OwnerId": ask.owner(), "Groups": [], "Instances": shown,
+    })
+    .into())
+}
+
+/// The size and the image that are asked for, if they exist and fit.
+fn what(ask: &Ask<'_>, estate: &Estate) -> Result<(Size, Value), Refusal> {
+    let missing =
+        |name| Refusal::new("MissingParameter", format!("The request must contain the parameter {name}"));
+    let name = ask.text("InstanceType").ok_or_else(|| missing("InstanceType"))?;
+    let size = ask.world.plan.size(FaceName::Aws, name).filter(|size| !size.database);
+    let size = size.ok_or_else(|| {
+        Refusal::new("InvalidParameterValue", format!("Invalid value '{name}' for InstanceType."))
+    })?;
+    let gib = |mapping: &Value| mapping["Ebs"]["VolumeSize"].as_i64();
+    if let Some(gib) =
+        ask.list("BlockDeviceMappings").iter().filter_map(gib).find(|gib| !volumes::SIZES.contains(gib))
+    {
+        let message = format!("Volume of {gib}GiB is not from 1 to 65536 GiB");
+        return Err(Refusal::new("InvalidParameterValue", message));
+    }
+    let id = ask.text("ImageId").ok_or_else(|| missing("ImageId"))?;
+    let image = images::find(ask, estate, id)?;
+    if image["Architecture"] != *size.architecture {
+        let message = format!(
+            "The architecture '{}' of the specified instance type does not match the architecture '{}' of the \
+             specified AMI. Specify an instance type and an AMI that have matching architectures, and try again.",
+            size.architecture,
+            image["Architecture"].as_str().unwrap_or_default()
+        );
+        return Err(Refusal::new("InvalidParameterValue", message));
+    }
+    Ok((size.clone(), image))
+}
+
+fn site(ask: &Ask<'_>, estate: &Estate) -> Result<Site, Refusal> {
+    let zone =
+        ask.get("Placement").and_then(|placement| placement.get("AvailabilityZone")).and_then(Value::as_str);
+    let in_zone = |subnet: &&Thing| zone.is_none_or(|zone| subnet.zone.as_deref() == Some(zone));
+    let subnet = match ask.text("SubnetId") {
+        Some(id) => network::SUBNET.one(ask, estate, id)?,
+        None => ask.all(estate, SUBNETS).find(in_zone).ok_or_else(|| {
+            Refusal::new("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
+        })?,
+    };
+    if !in_zone(&subnet) {
+        let message = "The availability zone of the subnet is not the one of the placement";
+        return Err(Refusal::new("InvalidParameterValue", message));
+    }
+    let body = subnet.body.read();
+    let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let vpc = text("VpcId");
+    Ok(Site {
+        groups: groups(ask, estate, &vpc)?,
+        subnet: subnet.id.to_string(),
+        zone: subnet.zone.as_deref().unwrap_or_default().to_owned(),
+        cidr: text("CidrBlock"),
+        vpc,
+    })
+}
+
+/// The groups that are asked for, or the network's default one.
+fn groups(ask: &Ask<'_>, estate: &Estate, vpc: &str) -> Result<Vec<Value>, Refusal> {
+    let show =
+        |group: &Thing| object([("GroupId", (*group.id).into()), ("GroupName", group.body.get("GroupName"))]);
+    let ids = ask.texts("SecurityGroupIds");
+    if ids.is_empty() {
+        let default = ask.all(estate, super::GROUPS).find(|group| {
+            let body = group.body.read();
+            body.get("VpcId").is_some_and(|of| of == vpc)
+                && body.get("GroupName").is_some_and(|name| name == "default")
+        });
+        return Ok(default.map(show).into_iter().collect());
+    }
+    ids.iter().map(|id| network::GROUP.one(ask, estate, id).map(show)).collect()
+}
+
+/// How many are made: as many as there is quota and capacity for, and at least what is asked.
+fn count(ask: &Ask<'_>, estate: &Estate, size: &Size, site: &Site) -> Result<u64, Refusal> {
+    let number = |name| ask.number(name).and_then(|number| u64::try_from(number).ok()).unwrap_or(1);
+    let (least, most) = (number("MinCount"), number("MaxCount"));
+    if most > AT_ONCE {
+        let message = format!(
+            "You have requested more instances ({most}) than your current instance limit of {AT_ONCE} allows."
+        );
+        return Err(Refusal::new("InstanceLimitExceeded", message));
+    }
+    if least == 0 || most < least {
+        let message =
+            format!("Invalid value '{most}' for parameter maxCount. It must not be less than minCount.");
+        return Err(Refusal::new("InvalidParameterValue", message));
+    }
+    if !ask.effects.has_capacity(&site.zone, &size.name) {
+        let message = format!(
+            "We currently do not have sufficient {} capacity in the Availability Zone you requested ({}).",
+            size.name, site.zone
+        );
+        return Err(Refusal::new("InsufficientInstanceCapacity", message).status(500));
+    }
+    let vcpus = |instance: &Thing| {
+        let size = ask.world.plan.size(FaceName::Aws, &instance.size);
+        size.filter(|_| matches!(instance.state(ask.now), "pending" | "running"))
+            .map_or(0, |size| u64::from(size.vcpus))
+    };
+    let quota = ask.effects.quota.unwrap_or(VCPU_QUOTA);
+    // The estate is only counted where a quota can be reached.
+    let used =
+        if ask.effects.quota.is_some() { ask.all(estate, INSTANCES).map(vcpus).sum::<u64>() } else { 0 };
+    let allowed = quota.saturating_sub(used) / u64::from(size.vcpus.max(1));
+    if allowed < least {
+        let message = format!(
+            "You have requested more vCPU capacity than your current vCPU limit of {quota} allows for the instance \
+             bucket that the specified instance type belongs to. Please visit \
+             http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
+        );
+        return Err(Refusal::new("VcpuLimitExceeded", message));
+    }
+    Ok(most.min(allowed))
+}
+
+fn one(
+    ask: &Ask<'_>,
+    estate: &mut Estate,
+    (size, image): (&Size, &Value),
+    site: &Site,
+    reservation: &str,
+    index: u64,
+) -> String {
+    let id = ask.new_id(estate, "i-", 17);
+    let mut instance = Thing::new(&id, ask.place(), ask.now, "pending");
+    instance.zone = Some(site.zone.as_str().into());
+    instance.life = Life::new(ask.now, "pending").then(BOOT, "running");
+    instance.size = size.name.clone();
+    tag(&mut instance, given_tags(ask, "instance"));
+    instance.meter(ask.now, [Meter::new(&format!("compute/{}", size.name), 1.0).only_in(&["running"])]);
+    let root = image["RootDeviceName"].as_str().unwrap_or("/dev/xvda");
+    let mappings = volumes::launched(ask, estate, &id, &site.zone, image, root);
+    let mut body = facts(ask, estate, site, reservation, index);
+    for (name, value) in [
+        ("Architecture", json!(size.architecture)),
+        ("ImageId", image["ImageId"].clone()),
+        ("RootDeviceName", json!(root)),
+        ("BlockDeviceMappings", Value::Array(mappings)),
+        ("CpuOptions", json!({ "CoreCount": size.vcpus.div_ceil(2), "ThreadsPerCore": 2.min(size.vcpus) })),
+    ] {
+        body.insert(name.to_owned(), value);
+    }
+    instance.body = (&body).into();
+    ask.add(estate, INSTANCES, instance);
+    id
+}
+
+/// What an instance says of itself that does not follow from its size and image.
+fn facts(
+    ask: &Ask<'_>,
+    estate: &mut Estate,
+    site: &Site,
+    reservation: &str,
+    index: u64,
+) -> Map<String, Value> {
+    let address =
+        ask.text("PrivateIpAddress").map_or_else(|| private_address(estate, &site.cidr), str::to_owned);
+    let interface = ask.new_id(estate, "eni-", 17);
+    let attachment = ask.new_id(estate, "eni-attach-", 17);
+    let name = format!("ip-{}.{}.compute.internal", address.replace('.', "-"), ask.place());
+    let profile = ask.get("IamInstanceProfile").and_then(|profile| profile.get("Arn")).cloned();
+    let facts = json!({
+        "_ReservationId": reservation,
+        "AmiLaunchIndex": index,
+        "ClientToken": ask.text("ClientToken").unwrap_or_default(),
+        "EbsOptimized": ask.flag("EbsOptimized"),
+        "EnaSupport": true,
+        "Hypervisor": "xen",
+        "KeyName": ask.text("KeyName"),
+        "LaunchTime": stamp(ask.now),
+        "Monitoring": { "State": "disabled" },
+        "IamInstanceProfile": profile.map(|arn| json!({ "Arn": arn })),
+        "NetworkInterfaces": [{
+            "NetworkInterfaceId": interface, "SubnetId": site.subnet, "VpcId": site.vpc, "OwnerId": ask.owner(),
+            "Status": "in-use", "PrivateIpAddress": address, "PrivateDnsName": name, "SourceDestCheck": true,
+            "Groups": site.groups, "InterfaceType": "interface",
+            "Attachment": {
+                "AttachmentId": attachment, "AttachTime": stamp(ask.now), "DeleteOnTermination": true,
+                "DeviceIndex": 0, "Status": "attached",
+            },
+        }],
+        "PlatformDetails": "Linux/UNIX",
+        "UsageOperation": "RunInstances",
+        "PrivateDnsName": name,
+        "PrivateIpAddress": address,
+        "RootDeviceType": "ebs",
+        "SecurityGroups": site.groups,
+        "SourceDestCheck": true,
+        "SubnetId": site.subnet,
+        "VirtualizationType": "hvm",
+        "VpcId": site.vpc,
+        "_Protected": ask.flag("DisableApiTermination"),
+    });
+    let given = facts.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    given.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The next address of a subnet. They are given out in order, and begin again when a subnet was gone through.
+fn private_address(estate: &mut Estate, cidr: &str) -> String {
+    let (first, bits) = block(cidr).unwrap_or((0x0a00_0000, 24));
+    let room = (1_u64 << (32 - bits)) - 8;
+    let offset = u32::try_from(estate.next_number() % room).unwrap_or_default() + 4;
+    Ipv4Addr::from_bits(first + offset).to_string()
+}
