@@ -41,6 +41,7 @@ pub mod control;
 pub mod estate;
 pub mod face;
 pub mod faults;
+pub mod google;
 pub mod ledger;
 pub mod load;
 pub mod plan;
@@ -55,5 +56,5 @@ pub use world::World;
 
 /// The faces there are, in the order of their addresses.
 pub fn faces() -> Vec<Box<dyn Face>> {
-    vec![Box::new(aws::Aws::new()), Box::new(azure::Azure::new())]
+    vec![Box::new(aws::Aws::new()), Box::new(azure::Azure::new()), Box::new(google::Google::new())]
 }

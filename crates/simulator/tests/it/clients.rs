@@ -51,3 +51,8 @@ async fn azure_from_python() {
 async fn aws_from_boto3() {
     pytest("aws").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn google_from_python() {
+    pytest("google").await;
+}

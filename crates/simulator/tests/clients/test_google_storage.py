@@ -1,0 +1,94 @@
+"""Cloud Storage: buckets and objects."""
+
+import io
+
+import pytest
+from google_bed import gcp, reason
+from googleapiclient.errors import HttpError
+from googleapiclient.http import MediaIoBaseUpload
+
+
+@pytest.fixture(scope="module")
+def storage(gcp):
+    return gcp.api("storage")
+
+
+def refused(status, why, call):
+    with pytest.raises(HttpError) as caught:
+        call.execute()
+    assert (caught.value.status_code, reason(caught.value)) == (status, why), caught.value
+
+
+def make(gcp, storage, **more):
+    name = gcp.name("marquee-bucket")
+    storage.buckets().insert(project=gcp.project, body={"name": name, "location": gcp.region, **more}).execute()
+    return name
+
+
+def put(storage, bucket, name, text=b"hello", **more):
+    media = MediaIoBaseUpload(io.BytesIO(text), "text/plain")
+    return storage.objects().insert(bucket=bucket, name=name, media_body=media, **more).execute()
+
+
+def test_buckets(gcp, storage):
+    name, buckets = make(gcp, storage, labels={"app": "a"}), storage.buckets()
+    found = buckets.get(bucket=name).execute()
+    assert (found["location"], found["locationType"], found["labels"]) == (gcp.region.upper(), "region", {"app": "a"})
+    change = {"labels": {"app": None, "tier": "web"}, "storageClass": "NEARLINE", "versioning": {"enabled": True}}
+    changed = buckets.patch(bucket=name, body=change, ifMetagenerationMatch="1").execute()
+    assert (changed["labels"], changed["storageClass"], changed["metageneration"]) == ({"tier": "web"}, "NEARLINE", "2")
+    refused(412, "conditionNotMet", buckets.patch(bucket=name, body=change, ifMetagenerationMatch="1"))
+    refused(409, "conflict", buckets.insert(project=gcp.project, body={"name": name}))
+    seen, token = [], None
+    while True:
+        page = buckets.list(project=gcp.project, maxResults=2, pageToken=token).execute()
+        seen += [bucket["name"] for bucket in page["items"]]
+        token = page.get("nextPageToken")
+        if not token:
+            break
+    assert name in seen and len(seen) == len(set(seen)) >= 5
+    assert [one["name"] for one in buckets.list(project=gcp.project, prefix=name).execute()["items"]] == [name]
+    put(storage, name, "a")
+    refused(409, "conflict", buckets.delete(bucket=name))
+    storage.objects().delete(bucket=name, object="a").execute()
+    buckets.delete(bucket=name).execute()
+    refused(404, "notFound", buckets.get(bucket=name))
+
+
+def test_buckets_that_cannot_be(gcp, storage):
+    insert = lambda **body: storage.buckets().insert(project=gcp.project, body=body)
+    refused(400, "required", insert(location="EU"))
+    refused(400, "invalid", insert(name="Upper"))
+    refused(400, "invalid", insert(name="fine-name", location="MARS"))
+    refused(400, "invalid", insert(name="fine-name", storageClass="FLOPPY"))
+    answer = gcp.raw("POST", f"/storage/v1/b?project={gcp.project}", json={"name": "fine-name", "colour": "red"})
+    assert answer.status_code == 400 and 'Unknown name "colour"' in answer.json()["error"]["message"]
+    assert gcp.raw("POST", "/storage/v1/b", json={"name": "fine-name"}).json()["error"]["errors"][0]["reason"] == "required"
+
+
+def test_objects(gcp, storage):
+    bucket, objects = make(gcp, storage), storage.objects()
+    made = put(storage, bucket, "photos/2026/ü b.txt", b"--x\r\n\x00\xff", body={"metadata": {"venue": "barn"}})
+    assert (made["contentType"], made["size"], made["metadata"]) == ("text/plain", "7", {"venue": "barn"})
+    put(storage, bucket, "photos/top.txt")
+    put(storage, bucket, "readme")
+    assert objects.get(bucket=bucket, object="photos/2026/ü b.txt").execute()["generation"] == made["generation"]
+    assert objects.get_media(bucket=bucket, object="photos/2026/ü b.txt").execute() == b"--x\r\n\x00\xff"
+    top = objects.list(bucket=bucket, delimiter="/").execute()
+    assert ([one["name"] for one in top["items"]], top["prefixes"]) == (["readme"], ["photos/"])
+    inner = objects.list(bucket=bucket, prefix="photos/", delimiter="/").execute()
+    assert ([one["name"] for one in inner["items"]], inner["prefixes"]) == (["photos/top.txt"], ["photos/2026/"])
+    page = objects.list(bucket=bucket, maxResults=2).execute()
+    rest = objects.list(bucket=bucket, maxResults=2, pageToken=page["nextPageToken"]).execute()
+    assert len(page["items"]) + len(rest["items"]) == 3
+    with pytest.raises(HttpError) as caught:
+        put(storage, bucket, "readme", ifGenerationMatch="0")
+    assert caught.value.status_code == 412
+    objects.insert(bucket=bucket, body={"name": "empty"}).execute()
+    assert objects.get_media(bucket=bucket, object="empty").execute() == b""
+    objects.delete(bucket=bucket, object="readme").execute()
+    refused(404, "notFound", objects.get(bucket=bucket, object="readme"))
+    refused(404, "notFound", objects.list(bucket="no-such-bucket-anywhere"))
+    answer = gcp.raw("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name=plain", data=b"raw", headers={"content-type": "image/png"})
+    assert (answer.json()["contentType"], answer.json()["size"]) == ("image/png", "3")
+    assert gcp.raw("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=resumable&name=x").status_code == 501
