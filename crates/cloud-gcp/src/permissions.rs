@@ -49,6 +49,7 @@ pub const PERMISSIONS: &[PermissionNeed] = &[
     need("compute.regions.list", "discovery of regions"),
     need("compute.snapshots.list", "inventory of disk snapshots"),
     need("compute.subnetworks.list", "inventory of subnets"),
+    need("compute.targetPools.list", "inventory of target pools"),
     need("dns.managedZones.list", "inventory of DNS zones"),
     need("resourcemanager.projects.get", "the project's name"),
     need("storage.buckets.list", "inventory of buckets"),

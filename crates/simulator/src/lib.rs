@@ -19,8 +19,7 @@
 //! - **Nothing happens by itself.** There are no timers: a thing's [`Life`](estate::Life) is a list of states and
 //!   when each begins, written when the change is asked for; what the state is now follows from the clock. So any speed
 //!   and any jump of the clock is right, and reading changes nothing.
-//! - **Everything follows from the seed.** Ids, keys, loads and noise are computed from the world's seed and the time.
-//!   The one exception are the RSA keys and certificates, which are made anew in every process.
+//! - **Everything follows from the seed.** Ids, [`keys`], loads and noise are computed from the world's seed and the time.
 //! - **Measurements and charges are not stored.** A sample is a function of a thing, what drives it ([`load`]) and the
 //!   time; a charge is a function of a thing's life, its [`meters`](estate::Meter) and the prices ([`charges`]).
 //! - **An estate grows as users make it grow**: a face makes the things of a world file by the code that answers
@@ -42,6 +41,7 @@ pub mod estate;
 pub mod face;
 pub mod faults;
 pub mod google;
+pub mod keys;
 pub mod ledger;
 pub mod load;
 pub mod plan;

@@ -20,8 +20,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    clock::ClockChange,
     face::{Face, FaceName},
     plan::Plan,
+    seed::Seed,
     world::{World, WorldError},
 };
 
@@ -38,6 +40,8 @@ pub struct Options {
     pub speed: f64,
     /// The time at which the world is entered; the machine's own unless said.
     pub now: Option<DateTime<Utc>>,
+    /// When it was entered for the first time: it is made as it was then, and its clock moved to `now`.
+    pub entered: Option<DateTime<Utc>>,
     /// Where to write the certificate that clients of Azure must trust; nowhere, if it is only asked for by code.
     pub certificate: Option<PathBuf>,
     /// The machine's clock.
@@ -53,6 +57,7 @@ impl Options {
             port: 0,
             speed: 1.0,
             now: None,
+            entered: None,
             certificate: None,
             clock: Clock::system(),
         }
@@ -139,14 +144,20 @@ impl Simulator {
         if !options.host.is_loopback() {
             return Err(StartError::NotLoopback(options.host));
         }
-        let identity = tls::Identity::new(options.host).map_err(StartError::Certificate)?;
+        let identity =
+            tls::Identity::new(Seed(options.plan.seed), options.host).map_err(StartError::Certificate)?;
         if let Some(path) = &options.certificate {
             std::fs::write(path, &identity.authority)
                 .map_err(|error| StartError::Write(path.clone(), error))?;
         }
         let now = options.now.unwrap_or_else(|| options.clock.now());
         let faces = crate::faces();
-        let world = World::grow(options.plan, &faces, options.clock, now, options.speed)?;
+        let entered = options.entered.unwrap_or(now);
+        let world = World::grow(options.plan, &faces, options.clock, entered, options.speed)?;
+        if entered < now {
+            let change = ClockChange { now: Some(now), ..ClockChange::default() };
+            world.clock.change(change).map_err(WorldError::from)?;
+        }
 
         let desks = [
             Desk::Control,

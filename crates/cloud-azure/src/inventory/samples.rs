@@ -13,6 +13,7 @@ fn read(scope: &str, item: Value, known: &Known) -> Vec<Observed> {
     (listing.read)(item, known)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "samples are written where they are used")]
 fn item(kind: &str, properties: Value) -> Value {
     json!({ "id": format!("{GROUP}/{kind}/x"), "name": "x", "location": "West Europe", "properties": properties })
 }

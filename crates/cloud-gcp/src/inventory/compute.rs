@@ -31,6 +31,7 @@ pub static INSTANCES: Listing = Listing {
     get: one("compute.instances.get"),
     service: SERVICE,
     read: instance,
+    also: None,
 };
 
 /// Disks.
@@ -45,6 +46,7 @@ pub static DISKS: Listing = Listing {
     get: one("compute.disks.get"),
     service: SERVICE,
     read: disk,
+    also: None,
 };
 
 /// Snapshots.
@@ -59,6 +61,7 @@ pub static SNAPSHOTS: Listing = Listing {
     get: one("compute.snapshots.get"),
     service: SERVICE,
     read: snapshot,
+    also: None,
 };
 
 /// Images.
@@ -69,6 +72,7 @@ pub static IMAGES: Listing = Listing {
     get: one("compute.images.get"),
     service: SERVICE,
     read: image,
+    also: None,
 };
 
 /// Managed instance groups.
@@ -83,6 +87,7 @@ pub static GROUPS: Listing = Listing {
     get: one("compute.instanceGroupManagers.get"),
     service: SERVICE,
     read: group,
+    also: None,
 };
 
 fn instance(item: Value, _: &str) -> Option<Observed> {

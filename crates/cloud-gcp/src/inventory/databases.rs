@@ -30,6 +30,7 @@ pub static INSTANCES: Listing = Listing {
     get: call("sql.instances.get", "/v1/projects/{project}/{id}", Items::One),
     service: SERVICE,
     read: instance,
+    also: None,
 };
 
 /// Backups: a list for each instance.
@@ -44,6 +45,7 @@ pub static BACKUPS: Listing = Listing {
     get: call("sql.backupRuns.get", "/v1/projects/{project}/{id}", Items::One),
     service: SERVICE,
     read: |item, project| backup(item, project, super::GLOBAL),
+    also: None,
 };
 
 /// The full resource name of an instance: names are unique in a project, and links have two versions of the API.

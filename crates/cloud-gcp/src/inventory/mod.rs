@@ -41,6 +41,8 @@ pub struct Listing {
     pub service: &'static str,
     /// Reads an item; none if it is of no kind of ours.
     pub read: fn(Value, &str) -> Option<Observed>,
+    /// Another list with things of the same kind.
+    pub also: Option<&'static Listing>,
 }
 
 /// All scopes.
@@ -68,6 +70,17 @@ impl Listing {
             let message = format!("there is no scope {}", scope.service);
             CloudError::new(CLOUD, "inventory:List", ErrorKind::Invalid, message)
         })
+    }
+
+    /// This list, and the other one of the same kind.
+    fn all(&'static self) -> impl Iterator<Item = &'static Self> {
+        std::iter::once(self).chain(self.also)
+    }
+
+    /// Whether a name is of one of its items, where two lists share a kind.
+    fn holds(&self, relative: &str) -> bool {
+        let collection = self.list.path.rsplit('/').next().unwrap_or_default();
+        relative.split('/').any(|part| part == collection)
     }
 
     /// What stands after the project in a full resource name of this service.
@@ -101,8 +114,11 @@ impl Inventory for Google {
         if listing.kind == ResourceKind::DatabaseSnapshot {
             return self.list_backups(tally, sink).await;
         }
-        let read = |items| self.read(listing, items, tally);
-        self.client.list(&listing.list, tally, sink, read).await
+        for listing in listing.all() {
+            let read = |items| self.read(listing, items, tally);
+            self.client.list(&listing.list, tally, sink, read).await?;
+        }
+        Ok(())
     }
 
     async fn get(
@@ -119,6 +135,7 @@ impl Inventory for Google {
             return Err(CloudError::new(CLOUD, "inventory:Get", ErrorKind::Invalid, message));
         };
         let tally = Tally::default();
+        let listing = listing.all().find(|listing| listing.holds(relative)).unwrap_or(listing);
         let item = match self.client.get(&listing.get, relative, &tally).await {
             Ok(item) => item,
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),

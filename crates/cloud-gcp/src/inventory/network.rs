@@ -26,6 +26,7 @@ pub static NETWORKS: Listing = Listing {
     get: one("compute.networks.get"),
     service: SERVICE,
     read: network,
+    also: None,
 };
 
 /// Subnets.
@@ -40,6 +41,7 @@ pub static SUBNETWORKS: Listing = Listing {
     get: one("compute.subnetworks.get"),
     service: SERVICE,
     read: subnetwork,
+    also: None,
 };
 
 /// Firewall rules: each protects what it is aimed at.
@@ -54,6 +56,7 @@ pub static FIREWALLS: Listing = Listing {
     get: one("compute.firewalls.get"),
     service: SERVICE,
     read: firewall,
+    also: None,
 };
 
 /// Reserved addresses that are seen from outside.
@@ -68,6 +71,7 @@ pub static ADDRESSES: Listing = Listing {
     get: one("compute.addresses.get"),
     service: SERVICE,
     read: address,
+    also: None,
 };
 
 /// Forwarding rules: the address and port of a load balancer.
@@ -82,6 +86,7 @@ pub static FORWARDING_RULES: Listing = Listing {
     get: one("compute.forwardingRules.get"),
     service: SERVICE,
     read: forwarding_rule,
+    also: None,
 };
 
 /// Backend services: what a load balancer sends traffic to.
@@ -96,6 +101,22 @@ pub static BACKEND_SERVICES: Listing = Listing {
     get: one("compute.backendServices.get"),
     service: SERVICE,
     read: backend_service,
+    also: Some(&TARGET_POOLS),
+};
+
+/// Target pools: what the oldest load balancers send traffic to.
+pub static TARGET_POOLS: Listing = Listing {
+    scope: "compute/backend-services",
+    kind: ResourceKind::TargetGroup,
+    list: call(
+        "compute.targetPools.aggregatedList",
+        "/compute/v1/projects/{project}/aggregated/targetPools",
+        Items::Aggregated("targetPools"),
+    ),
+    get: one("compute.targetPools.get"),
+    service: SERVICE,
+    read: target_pool,
+    also: None,
 };
 
 fn network(item: Value, _: &str) -> Option<Observed> {
@@ -151,6 +172,9 @@ fn forwarding_rule(item: Value, _: &str) -> Option<Observed> {
     let shown = if scheme.starts_with("EXTERNAL") { "public_ip" } else { "private_ip" };
     draft.take(shown, &item["IPAddress"]);
     draft.relation(Relation::RoutesTo, ResourceKind::TargetGroup, compute_name(&item["backendService"]));
+    if item["target"].as_str().is_some_and(|target| target.contains("/targetPools/")) {
+        draft.relation(Relation::RoutesTo, ResourceKind::TargetGroup, compute_name(&item["target"]));
+    }
     draft.relation(Relation::MemberOf, ResourceKind::Network, compute_name(&item["network"]));
     draft.relation(Relation::MemberOf, ResourceKind::Subnet, compute_name(&item["subnetwork"]));
     Some(draft.finish(item, SAID))
@@ -168,6 +192,16 @@ fn backend_service(item: Value, _: &str) -> Option<Observed> {
             backend["group"].as_str().map(|link| link.replace("/instanceGroups/", "/instanceGroupManagers/"));
         let name = link.and_then(|link| super::full_name(SERVICE, &link));
         draft.relation(Relation::RoutesTo, ResourceKind::ScalingGroup, name);
+    }
+    Some(draft.finish(item, SAID))
+}
+
+fn target_pool(item: Value, _: &str) -> Option<Observed> {
+    let mut draft = compute_draft(ResourceKind::TargetGroup, &item)?;
+    let instances = item["instances"].as_array();
+    draft.set("targets", instances.map_or(0, Vec::len));
+    for instance in instances.into_iter().flatten() {
+        draft.relation(Relation::RoutesTo, ResourceKind::ComputeInstance, compute_name(instance));
     }
     Some(draft.finish(item, SAID))
 }

@@ -27,6 +27,7 @@ pub static BUCKETS: Listing = Listing {
     },
     service: "storage.googleapis.com",
     read: bucket,
+    also: None,
 };
 
 /// Managed zones.
@@ -49,6 +50,7 @@ pub static ZONES: Listing = Listing {
     },
     service: "dns.googleapis.com",
     read: zone,
+    also: None,
 };
 
 fn bucket(item: Value, _: &str) -> Option<Observed> {

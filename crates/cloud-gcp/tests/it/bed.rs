@@ -28,7 +28,9 @@ pub fn fault(simulator: &Simulator, fault: Value) {
 
 /// How to connect to a simulator; `change` may spoil it.
 pub fn connection(simulator: &Simulator, change: impl FnOnce(&mut Value)) -> Connection {
-    let mut key = simulator.credentials(FaceName::Google, PROJECT).unwrap()["service_account"].take();
+    let mut key = simulator.credentials(FaceName::Google, PROJECT).unwrap();
+    // Beside the key there is what federation needs.
+    key.as_object_mut().unwrap().remove("workload_identity");
     change(&mut key);
     Connection {
         credentials: key.to_string().into(),

@@ -1,7 +1,7 @@
 //! The suite that every adapter runs, against the simulator.
 
 use marquee_clouds::conformance::{Gap, Rig};
-use marquee_simulator::FaceName;
+use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
 use serde_json::json;
 
 use crate::bed::{PROJECT, cloud, connection, fault, simulator};
@@ -11,9 +11,11 @@ async fn rig() -> Rig {
     // Google lists all regions at once: a broken service is what fails alone.
     fault(&failing, json!({ "kind": "failing", "service": "compute" }));
     fault(&hanging, json!({ "kind": "hanging" }));
-    // The key of another simulator: as good as any, and not known here.
-    let other =
-        failing.credentials(FaceName::Google, PROJECT).unwrap()["service_account"]["private_key"].take();
+    // The key of another world: as good as any, and not known here.
+    let mut plan = built_in("wedding-season").unwrap();
+    plan.seed += 1;
+    let stranger = Simulator::start(Options::new(plan)).await.unwrap();
+    let other = stranger.credentials(FaceName::Google, PROJECT).unwrap()["private_key"].take();
     let wrong = |key: &mut serde_json::Value| key["private_key"] = other;
     Rig {
         cloud: cloud(&connection(&good, |_| {})),

@@ -35,7 +35,6 @@ const UNSEEN: &[&str] = &[
     "snapshot.description",
     "subnet.description",
     "target_group.description",
-    "target_group.port",
 ];
 
 #[tokio::test]

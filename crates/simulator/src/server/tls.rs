@@ -1,5 +1,5 @@
-//! The certificate that Azure's clients speak to: made when the simulator starts, by an authority of its own that ends
-//! with the process.
+//! The certificate that Azure's clients speak to: made when the simulator starts, by an authority of its own that is the
+//! same each time.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -9,6 +9,8 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use crate::{keys, seed::Seed};
 
 /// What TLS needs.
 pub struct Identity {
@@ -20,16 +22,16 @@ pub struct Identity {
 
 impl Identity {
     /// A new authority and a certificate of it for `host` and `localhost`.
-    pub fn new(host: IpAddr) -> Result<Self, String> {
-        Self::make(host).map_err(|error| error.to_string())
+    pub fn new(seed: Seed, host: IpAddr) -> Result<Self, String> {
+        Self::make(seed, host).map_err(|error| error.to_string())
     }
 
-    fn make(host: IpAddr) -> Result<Self, Box<dyn std::error::Error>> {
+    fn make(seed: Seed, host: IpAddr) -> Result<Self, Box<dyn std::error::Error>> {
         let mut authority = CertificateParams::new(vec![])?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         authority.distinguished_name.push(DnType::CommonName, "Marquee simulator");
-        let authority_key = KeyPair::generate()?;
+        let authority_key = KeyPair::try_from(keys::rsa_pkcs8(seed, "authority")?.as_slice())?;
         let authority_certificate = authority.self_signed(&authority_key)?;
         let issuer = Issuer::new(authority, authority_key);
 

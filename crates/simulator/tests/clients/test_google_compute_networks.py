@@ -135,15 +135,22 @@ def test_a_regional_service_and_a_rule(gcp):
     assert services.get(backend_service=service, **place).protocol == "TCP" and service in names(services.list(**place))
     wanted = compute_v1.ResourceGroupReference(group=group.self_link)
     assert services.get_health(backend_service=service, resource_group_reference_resource=wanted, **place).health_status
-    made = compute_v1.ForwardingRule(name=rule, backend_service=f"regions/{gcp.region}/backendServices/{service}", ports=["80"])
+    addresses, address = gcp.compute("Addresses"), gcp.name("front")
+    gcp.done(addresses.insert(address_resource=compute_v1.Address(name=address), **place))
+    wanted = addresses.get(address=address, **place).address
+    made = compute_v1.ForwardingRule(name=rule, I_p_address=wanted, backend_service=f"regions/{gcp.region}/backendServices/{service}", ports=["80"])
     gcp.done(rules.insert(forwarding_rule_resource=made, **place))
     found = rules.get(forwarding_rule=rule, **place)
+    assert found.I_p_address == wanted and addresses.get(address=address, **place).users == [found.self_link]
+    made.name = "second"
+    refused(exceptions.BadRequest, "invalid", lambda: rules.insert(forwarding_rule_resource=made, **place))
     labels = compute_v1.RegionSetLabelsRequest(label_fingerprint=found.label_fingerprint, labels={"a": "b"})
     gcp.done(rules.set_labels(resource=rule, region_set_labels_request_resource=labels, **place))
     assert {rule, "front"} <= set(names(rules.list(request={"max_results": 1, **place})))
     assert rule in names(dict(rules.aggregated_list(project=gcp.project))[f"regions/{gcp.region}"].forwarding_rules)
     refused(exceptions.BadRequest, "invalid", lambda: rules.insert(forwarding_rule_resource=compute_v1.ForwardingRule(name="aimless"), **place))
     gcp.done(rules.delete(forwarding_rule=rule, **place))
+    assert addresses.get(address=address, **place).status == "RESERVED"
     gcp.done(services.delete(backend_service=service, **place))
 
 

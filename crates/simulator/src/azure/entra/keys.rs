@@ -8,7 +8,8 @@ use ring::{
     rsa::{KeyPair as RsaKeyPair, PublicKeyComponents},
     signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PSS_2048_8192_SHA256},
 };
-use rsa::{Generate as _, PrivateKey, pkcs8::EncodePrivateKey as _};
+
+use crate::{keys, seed::Seed};
 
 /// A key and its certificate.
 pub struct Keys {
@@ -32,19 +33,18 @@ pub enum Scheme {
 
 impl Keys {
     /// Makes them.
-    pub fn new() -> Result<Self, String> {
-        Self::make().map_err(|error| error.to_string())
+    pub fn new(seed: Seed) -> Result<Self, String> {
+        Self::make(seed).map_err(|error| error.to_string())
     }
 
-    fn make() -> Result<Self, Box<dyn std::error::Error>> {
-        let key = PrivateKey::generate();
-        let der = key.to_pkcs8_der()?;
-        let pair = RsaKeyPair::from_pkcs8(der.as_bytes()).map_err(|error| error.to_string())?;
-        let signer = KeyPair::try_from(der.as_bytes())?;
+    fn make(seed: Seed) -> Result<Self, Box<dyn std::error::Error>> {
+        let der = keys::rsa_pkcs8(seed, "azure/application")?;
+        let pair = RsaKeyPair::from_pkcs8(&der).map_err(|error| error.to_string())?;
+        let signer = KeyPair::try_from(der.as_slice())?;
         let mut params = CertificateParams::new(vec![])?;
         params.distinguished_name.push(DnType::CommonName, "Marquee simulator application");
         let certificate = params.self_signed(&signer)?;
-        let private = pem("PRIVATE KEY", der.as_bytes());
+        let private = pem("PRIVATE KEY", &der);
         let sum = |algorithm| digest::digest(algorithm, certificate.der()).as_ref().to_vec();
         Ok(Self {
             pair,

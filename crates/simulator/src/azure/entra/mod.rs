@@ -50,8 +50,8 @@ impl Entra {
         "Microsoft.Entra/managedIdentity",
     ];
 
-    fn keys(&self) -> Result<&Keys, String> {
-        self.keys.get_or_init(Keys::new).as_ref().map_err(Clone::clone)
+    fn keys(&self, world: &World) -> Result<&Keys, String> {
+        self.keys.get_or_init(|| Keys::new(world.seed())).as_ref().map_err(Clone::clone)
     }
 
     /// Answers a request, if it is one for Entra.
@@ -144,7 +144,7 @@ impl Entra {
         if form.get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
             return Err(Denied::missing("client_assertion_type"));
         }
-        let keys = self.keys().map_err(Denied::server)?;
+        let keys = self.keys(world).map_err(Denied::server)?;
         let tenant = principal::tenant(world);
         let audiences = [
             format!("{}/{tenant}/oauth2/v2.0/token", request.origin),
@@ -168,7 +168,7 @@ impl Entra {
             "reader_client_id": reader.client,
             "reader_client_secret": reader.secret,
         });
-        match self.keys() {
+        match self.keys(world) {
             Ok(keys) => {
                 value["certificate"] = json!(keys.certificate);
                 let now = world.clock.real_now();

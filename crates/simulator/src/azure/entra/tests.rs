@@ -150,7 +150,7 @@ fn assertion(keys: &Keys, principal: &Principal, tenant: &str, head: &Value, sai
 #[test]
 fn an_assertion_shows_who_it_is_or_is_refused() {
     let (world, _) = world();
-    let (principal, tenant, keys) = (application(&world), tenant(&world), Keys::new().unwrap());
+    let (principal, tenant, keys) = (application(&world), tenant(&world), Keys::new(world.seed()).unwrap());
     let audiences = [format!("{ORIGIN}/{tenant}/oauth2/v2.0/token")];
     let check = |head: Value, said: Value| {
         let assertion = assertion(&keys, &principal, &tenant, &head, &said);
@@ -167,7 +167,7 @@ fn an_assertion_shows_who_it_is_or_is_refused() {
     assert_eq!(check(none(), json!({ "exp": start().timestamp() - 600 })), Err(700_024));
     assert_eq!(check(none(), json!({ "nbf": start().timestamp() + 600 })), Err(700_024));
     assert_eq!(check(none(), json!({ "iss": "https://issuer.example/" })), Err(700_211));
-    let stranger = Keys::new().unwrap();
+    let stranger = Keys::new(crate::seed::Seed(99)).unwrap();
     let foreign = assertion(&stranger, &principal, &tenant, &none(), &none());
     let foreign = assertion::check(&keys, &principal, &foreign, &audiences, start());
     assert_eq!(foreign.map_err(|denied| denied.number()), Err(700_027));
@@ -180,7 +180,7 @@ fn an_assertion_shows_who_it_is_or_is_refused() {
 #[test]
 fn a_workload_s_token_is_for_its_own_application_only() {
     let (world, _) = world();
-    let keys = Keys::new().unwrap();
+    let keys = Keys::new(crate::seed::Seed(1)).unwrap();
     let mut accounts = world.plan.accounts_of(FaceName::Azure);
     let one = named(&world, accounts.next().unwrap(), Role::Contributor);
     let other = named(&world, accounts.next().unwrap(), Role::Contributor);

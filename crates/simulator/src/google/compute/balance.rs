@@ -48,10 +48,8 @@ pub fn insert_rule(call: &Call<'_>, estate: &mut Estate) -> Outcome {
             body.insert(member.into(), found.to_string().into());
         }
     }
-    let address = match call.said("IPAddress") {
-        "" => interface::public(call, &at.path()),
-        address => address_of(call, estate, &at, address),
-    };
+    let address = free_address(call, estate, &at)?;
+    interface::set_address(call, estate, &address, &at, "IN_USE");
     body.insert("IPAddress".into(), address.into());
     body.insert("IPProtocol".into(), "TCP".into());
     body.insert("loadBalancingScheme".into(), "EXTERNAL".into());
@@ -64,6 +62,33 @@ pub fn insert_rule(call: &Call<'_>, estate: &mut Estate) -> Outcome {
     );
     thing.meter(call.now, [Meter::new("balancer/rule", 1.0)]);
     change::add(call, estate, collection, thing, &body, SOON)
+}
+
+/// The address of a new rule: the one that is asked for, if nothing uses it.
+fn free_address(call: &Call<'_>, estate: &Estate, at: &Link) -> Result<String, Refusal> {
+    let address = match call.said("IPAddress") {
+        "" => interface::public(call, &at.path()),
+        address => address_of(call, estate, at, address),
+    };
+    let Some(user) = in_use(call, estate, &address) else { return Ok(address) };
+    let why = format!("Specified IP address is in-use by '{user}' and would result in a conflict.");
+    Err(Refusal::invalid("resource.IPAddress", &address, &why))
+}
+
+/// What uses a reserved address.
+fn in_use(call: &Call<'_>, estate: &Estate, address: &str) -> Option<String> {
+    let mut all = estate.all(call.project(), "compute.addresses", None, call.now);
+    let found = all.find(|thing| thing.body.get("address") == address)?;
+    found.body.get("users")[0].as_str().map(str::to_owned)
+}
+
+/// `forwardingRules.delete`: its address, if it is a reserved one, is free again.
+pub fn delete_rule(call: &Call<'_>, estate: &mut Estate) -> Outcome {
+    let (collection, rule) = read::named(call, estate)?;
+    let (link, address) = (collection.link(call, rule), rule.body.get("IPAddress"));
+    let answer = change::delete(call, estate)?;
+    interface::set_address(call, estate, address.as_str().unwrap_or_default(), &link, "RESERVED");
+    Ok(answer)
 }
 
 /// An address that is given as such, or as the link of a reserved one.

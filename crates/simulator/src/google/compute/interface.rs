@@ -169,16 +169,21 @@ fn mark(
     state: &'static str,
 ) {
     let interfaces = body.get("networkInterfaces").and_then(Value::as_array).into_iter().flatten();
-    let used: Vec<&Value> = interfaces.map(|interface| &interface["accessConfigs"][0]["natIP"]).collect();
-    if used.iter().all(|address| address.is_null()) {
-        return;
+    for interface in interfaces {
+        if let Some(address) = interface["accessConfigs"][0]["natIP"].as_str() {
+            set_address(call, estate, address, instance, state);
+        }
     }
-    for address in estate.all_mut(call.project(), "compute.addresses", call.now) {
-        if used.iter().any(|used| address.body.get("address") == **used) {
-            address.life.turn(call.now, state);
-            address.body.edit(|body| {
+}
+
+/// Says that a reserved address is used by something (`IN_USE`), or by nothing any more (`RESERVED`).
+pub fn set_address(call: &Call<'_>, estate: &mut Estate, address: &str, user: &Link, state: &'static str) {
+    for thing in estate.all_mut(call.project(), "compute.addresses", call.now) {
+        if thing.body.get("address") == address {
+            thing.life.turn(call.now, state);
+            thing.body.edit(|body| {
                 if state == "IN_USE" {
-                    body.insert("users".into(), json!([instance.to_string()]));
+                    body.insert("users".into(), json!([user.to_string()]));
                 } else {
                     body.shift_remove("users");
                 }

@@ -96,6 +96,7 @@ fn delete(noun: &str) -> fn(&Call<'_>, &mut Estate) -> Outcome {
         "networks" => network::delete,
         "subnetworks" => network::delete_subnetwork,
         "addresses" | "globalAddresses" => network::delete_address,
+        "forwardingRules" | "globalForwardingRules" => balance::delete_rule,
         "instanceGroupManagers" => group::delete,
         _ => change::delete,
     }

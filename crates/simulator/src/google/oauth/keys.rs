@@ -11,14 +11,13 @@ use ring::{
     signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey},
 };
 use rsa::{
-    Generate as _, PrivateKey,
     pkcs1::EncodeRsaPublicKey as _,
     pkcs8::{EncodePrivateKey as _, LineEnding},
 };
 use serde_json::{Value, json};
 
 use super::{PROVIDER, jwt::Jwt, pool};
-use crate::{face::FaceName, google::project, plan::Account, world::World};
+use crate::{face::FaceName, google::project, keys, plan::Account, world::World};
 
 /// A year, which is how long a token of the other provider lives.
 const YEAR: i64 = 365 * 86_400;
@@ -45,21 +44,22 @@ impl std::fmt::Debug for Key {
 
 impl Keys {
     /// The key of a project.
-    pub fn of(&self, account: &Account) -> Arc<Key> {
+    pub fn of(&self, world: &World, account: &Account) -> Arc<Key> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.entry(account.id.clone()).or_insert_with(|| Arc::new(Key::new())).clone()
+        keys.entry(account.id.clone()).or_insert_with(|| Arc::new(Key::new(world, account))).clone()
     }
 }
 
 impl Key {
-    fn new() -> Self {
-        let key = PrivateKey::generate();
-        let der = key.to_pkcs8_der().ok();
+    fn new(world: &World, account: &Account) -> Self {
+        let key = keys::rsa(world.seed(), &format!("google/{}", account.id)).ok();
+        let der = key.as_ref().and_then(|key| key.to_pkcs8_der().ok());
         let pair = der.and_then(|der| RsaKeyPair::from_pkcs8(der.as_bytes()).ok());
-        let public =
-            key.to_public_key().to_pkcs1_der().map(|der| der.as_bytes().to_vec()).unwrap_or_default();
+        let public = key.as_ref().and_then(|key| key.to_public_key().to_pkcs1_der().ok());
+        let public = public.map(|der| der.as_bytes().to_vec()).unwrap_or_default();
         let id = hex::encode(&ring::digest::digest(&ring::digest::SHA256, &public).as_ref()[..20]);
-        let private_pem = key.to_pkcs8_pem(LineEnding::LF).map(|pem| pem.to_string()).unwrap_or_default();
+        let pem = key.and_then(|key| key.to_pkcs8_pem(LineEnding::LF).ok());
+        let private_pem = pem.map(|pem| pem.to_string()).unwrap_or_default();
         Self { id, private_pem, pair, public }
     }
 
@@ -95,8 +95,8 @@ pub fn account_of<'w>(world: &'w World, address: &str) -> Option<&'w Account> {
 
 /// Credentials of a project: a service account's key file as Google gives it, and in one member more what workload
 /// identity federation needs.
-pub fn credentials(world: &World, keys: &Keys, account: &Account, origin: &str) -> Value {
-    let (key, number) = (keys.of(account), project::number_of(world, &account.id));
+pub fn credentials(world: &World, ring: &Keys, account: &Account, origin: &str) -> Value {
+    let (key, number) = (ring.of(world, account), project::number_of(world, &account.id));
     let address = email(&account.id);
     let now = world.clock.real_now().timestamp();
     let claims =

@@ -121,7 +121,7 @@ fn by_assertion(world: &World, keys: &Keys, request: &Request, assertion: &str) 
     let token = Jwt::read(assertion).ok_or_else(|| grant("Bad Request: the assertion is no JWT."))?;
     let issuer = token.text("iss");
     let account = keys::account_of(world, issuer).ok_or_else(|| grant("Invalid grant: account not found"))?;
-    if !keys.of(account).verifies(&token) {
+    if !keys.of(world, account).verifies(&token) {
         return Err(grant("Invalid JWT Signature."));
     }
     let here = [format!("{}/token", request.origin), "https://oauth2.googleapis.com/token".to_owned()];
@@ -161,7 +161,7 @@ fn by_exchange<'f>(world: &World, keys: &Keys, said: &dyn Fn(&str) -> &'f str) -
     })?;
     let grant = |why: &str| Refused("invalid_grant", why.to_owned());
     let token = Jwt::read(said("subject_token")).ok_or_else(|| grant("Unable to parse the ID Token."))?;
-    if token.text("iss") != PROVIDER || !keys.of(account).verifies(&token) {
+    if token.text("iss") != PROVIDER || !keys.of(world, account).verifies(&token) {
         return Err(grant("Error connecting to the given credential's issuer."));
     }
     if token.text("aud").trim_start_matches("https:") != audience {
@@ -214,8 +214,9 @@ fn self_signed(world: &World, keys: &Keys, text: &str, service: &str) -> Option<
     let token = Jwt::read(text)?;
     let issuer = token.text("iss");
     let account = keys::account_of(world, issuer)?;
-    let fits =
-        token.text("sub") == issuer && keys.of(account).verifies(&token) && check_time(world, &token).is_ok();
+    let fits = token.text("sub") == issuer
+        && keys.of(world, account).verifies(&token)
+        && check_time(world, &token).is_ok();
     let until = token.number("exp");
     if !fits || until <= world.clock.real_now().timestamp() {
         return None;

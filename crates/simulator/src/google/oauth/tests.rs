@@ -57,7 +57,7 @@ impl Bed {
         for (name, value) in change.as_object().unwrap() {
             claims[name] = value.clone();
         }
-        self.google.keys.of(self.account(signer)).sign(&claims)
+        self.google.keys.of(&self.world, self.account(signer)).sign(&claims)
     }
 
     fn post(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
@@ -159,7 +159,7 @@ fn a_self_signed_token_is_for_one_service_or_has_scopes() {
         for (name, value) in claims.as_object().unwrap() {
             all[name] = value.clone();
         }
-        bed.google.keys.of(bed.account("barn")).sign(&all)
+        bed.google.keys.of(&bed.world, bed.account("barn")).sign(&all)
     };
     assert_eq!(bed.get(ZONES, &signed(json!({ "aud": "https://compute.googleapis.com/" }))).0, 200);
     assert_eq!(bed.get(ZONES, &signed(json!({ "scope": scope::EVERYTHING }))).0, 200);
@@ -172,7 +172,7 @@ fn a_self_signed_token_is_for_one_service_or_has_scopes() {
         assert_eq!(bed.get(ZONES, &signed(wrong.clone())).0, 401, "{wrong}");
     }
     let stranger = json!({ "iss": email, "sub": email, "iat": bed.now(), "exp": bed.now() + 60, "scope": scope::EVERYTHING });
-    assert_eq!(bed.get(ZONES, &bed.google.keys.of(bed.account("castle")).sign(&stranger)).0, 401);
+    assert_eq!(bed.get(ZONES, &bed.google.keys.of(&bed.world, bed.account("castle")).sign(&stranger)).0, 401);
 }
 
 #[test]
