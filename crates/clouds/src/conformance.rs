@@ -34,6 +34,8 @@ pub struct Rig {
     pub paged: Vec<(&'static str, usize)>,
     /// Whether there are resources of every kind in every region; not so in an account that someone lives in.
     pub complete: bool,
+    /// Lets a minute pass at the endpoint, where it has a clock of its own.
+    pub let_time_pass: Box<dyn Fn() + Send + Sync>,
     /// What the endpoint gets wrong.
     pub gaps: &'static [Gap],
     /// Whatever must live as long as the rig: servers, folders.
@@ -59,7 +61,7 @@ macro_rules! conformance {
             regions_are_named_once, services_have_known_regions, scopes_cover_what_is_offered,
             every_scope_lists_its_kinds, ids_are_unique, a_look_up_sees_what_the_listing_saw,
             an_unknown_id_is_none, paging_goes_to_the_end, a_failing_region_fails_alone,
-            a_test_finds_the_permissions, a_test_ends_by_its_deadline);
+            nothing_changes_by_itself, a_test_finds_the_permissions, a_test_ends_by_its_deadline);
     };
     (@each $rig:expr, $($check:ident),*) => {
         $(#[tokio::test]
@@ -298,6 +300,24 @@ pub async fn a_failing_region_fails_alone(rig: &Rig) {
             }
         }
     }
+}
+
+/// An unchanged resource is not written at all: so nothing may change because time passes.
+pub async fn nothing_changes_by_itself(rig: &Rig) {
+    let mut seen: Vec<BTreeMap<String, Observed>> = Vec::new();
+    for _ in 0..2 {
+        let mut resources = BTreeMap::new();
+        for scope in rig.scopes().await {
+            let listed = rig.list(&scope).await.resources;
+            resources.extend(listed.into_iter().map(|observed| (observed.native_id.clone(), observed)));
+        }
+        seen.push(resources);
+        (rig.let_time_pass)();
+    }
+    let (before, after) = (&seen[0], &seen[1]);
+    let differs = |id: &&String| before.get(*id) != after.get(*id);
+    let changed: BTreeSet<_> = before.keys().chain(after.keys()).filter(differs).collect();
+    assert!(!rig.complete || changed.is_empty(), "{changed:#?}");
 }
 
 /// With full rights no permission is missing, and most are known to be there.

@@ -1,4 +1,7 @@
-//! `marquee demo`: a server to try Marquee with, made ready: an organization, an owner, and what to do next.
+//! `marquee demo`: a server to try Marquee with, made ready: an organization, an owner, three simulated clouds with a
+//! wedding season in them, and what to do next.
+
+mod world;
 
 use std::{
     io::Write as _,
@@ -7,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use clap::Args;
 use marquee_control::{
     app::App,
     domains::identity::{NewOrganization, bootstrap},
@@ -15,13 +19,24 @@ use marquee_control::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
+use self::world::Clouds;
 use crate::server::{ServerArgs, say};
 
 const ORGANIZATION: &str = "Demo";
 const EMAIL: &str = "owner@demo.example";
 
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Without simulated clouds: an empty organization, to connect accounts of your own
+    #[arg(long)]
+    no_clouds: bool,
+}
+
 /// Runs the server until it is stopped.
-pub async fn run(mut args: ServerArgs, root: &clap::Command) -> Result<()> {
+pub async fn run(args: DemoArgs, root: &clap::Command) -> Result<()> {
+    let DemoArgs { server: mut args, no_clouds } = args;
     // A demo is tried with an emulator on the same machine.
     args.settings.allow_loopback_endpoints.get_or_insert(true);
     // The transcript below is what a person came for; the request log is one flag away.
@@ -31,11 +46,44 @@ pub async fn run(mut args: ServerArgs, root: &clap::Command) -> Result<()> {
         bail!("say where to keep the demo's data with --data-dir DIR");
     };
     run::log(&config)?;
-    run::serve(config, Duty::ServeAndWork, async |app: &App, url: &str| {
+    if config.tls.is_some() && !no_clouds {
+        bail!("the demo connects its clouds over plain HTTP: leave TLS out, or add --no-clouds");
+    }
+    let mut clouds = None;
+    let served = run::serve(config, Duty::ServeAndWork, async |app: &App, url: &str| {
         let password = login(app, &dir).await?;
-        say(&welcome(url, &password, &program()))
+        if !no_clouds {
+            let started = Clouds::start(&dir).await?;
+            connect(app, url, &password, started.providers());
+            clouds = Some(started);
+        }
+        let control = clouds.as_ref().map(Clouds::control);
+        say(&welcome(url, &password, &program(), control))
     })
-    .await
+    .await;
+    if let Some(clouds) = clouds {
+        clouds.stop().await?;
+    }
+    served
+}
+
+/// Connects the clouds behind the server's start: they are connected through its own API.
+fn connect(app: &App, url: &str, password: &SecretString, providers: Vec<Value>) {
+    let (url, password) = (url.to_owned(), password.clone());
+    app.tasks.spawn(async move {
+        match world::connect(&url, EMAIL, &password, providers).await {
+            Ok(connected) if connected.is_empty() => {}
+            Ok(connected) => {
+                let line = format!("Connected {}; their first syncs are under way.\n", connected.join(", "));
+                if let Err(error) = say(&line) {
+                    tracing::warn!(error = format!("{error:#}"), "standard output is closed");
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the demo's clouds could not be connected");
+            }
+        }
+    });
 }
 
 /// The owner's password: made with the organization at the first start, kept for the next ones.
@@ -98,8 +146,12 @@ fn program() -> String {
         .map_or_else(|| "marquee".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-fn welcome(url: &str, password: &SecretString, marquee: &str) -> String {
+fn welcome(url: &str, password: &SecretString, marquee: &str, clouds: Option<&str>) -> String {
     let password = password.expose_secret();
+    let next = match clouds {
+        Some(control) => with_clouds(marquee, control),
+        None => without_clouds(marquee),
+    };
     format!(
         "
 Marquee is running.
@@ -114,18 +166,39 @@ Next, in another terminal:
 
   export MARQUEE_URL={url}
   {marquee} login --email {EMAIL}
+{next}
+Ctrl-C stops the server and its database; the data stays.
+"
+    )
+}
 
+fn with_clouds(marquee: &str, control: &str) -> String {
+    let port = if control.ends_with(":7470") { String::new() } else { format!(" --control {control}") };
+    format!(
+        "
+  a wedding platform on AWS, Azure and Google Cloud, simulated on this machine, is connected:
+  {marquee} providers list
+  {marquee} resources summary --group-by kind,region
+  {marquee} resources list --filter 'kind = \"compute_instance\" AND tags.venue = \"orangery\"'
+
+  have a region fail, and see what a sync says of it:
+  {marquee} simulate fault add region-lost --face aws --region eu-west-1{port}
+  {marquee} simulate fault clear{port}
+
+  connect an account of your own (docs/guides has what each cloud needs):
+  {marquee} providers add --kind aws --name production --region eu-west-1
+"
+    )
+}
+
+fn without_clouds(marquee: &str) -> String {
+    format!(
+        "
   connect an AWS account (it asks for the access key; docs/guides/connect-aws.md has the policy it needs):
   {marquee} providers add --kind aws --name production --region eu-west-1
 
-  or try it without an account: `make emulator` starts moto, an emulator of AWS, on port 5000
-  AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \\
-    {marquee} providers add --kind aws --name emulator --region us-east-1 --endpoint-url http://127.0.0.1:5000
-
   {marquee} providers sync prv_… --wait        (the id that was shown)
   {marquee} resources list
-
-Ctrl-C stops the server and its database; the data stays.
 "
     )
 }

@@ -9,7 +9,11 @@ use marquee_control::{
     run::{self, Duty},
 };
 
-use crate::{admin, demo, simulate::SimulateArgs};
+use crate::{
+    admin,
+    demo::{self, DemoArgs},
+    simulate::SimulateArgs,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum ServerCommand {
@@ -23,7 +27,7 @@ pub enum ServerCommand {
     /// Bring the database's tables up to this version
     Migrate(MigrateArgs),
     /// Run a server to try Marquee with: made ready, with a first login
-    Demo(ServerArgs),
+    Demo(DemoArgs),
     /// Run a small cloud that speaks the protocols of AWS, Azure and Google Cloud
     ///
     /// On loopback, with credentials of its own; nothing leaves this machine.

@@ -154,7 +154,8 @@ impl Simulator {
         let faces = crate::faces();
         let entered = options.entered.unwrap_or(now);
         let world = World::grow(options.plan, &faces, options.clock, entered, options.speed)?;
-        if entered < now {
+        // Growing takes a moment, in which the clock runs.
+        if world.clock.now() < now {
             let change = ClockChange { now: Some(now), ..ClockChange::default() };
             world.clock.change(change).map_err(WorldError::from)?;
         }

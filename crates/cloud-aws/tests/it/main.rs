@@ -11,3 +11,4 @@ mod front;
 mod gaps;
 mod inventory;
 mod permissions;
+mod simulated;

@@ -7,7 +7,7 @@ use marquee_clouds::{
     Cloud, Connection, Connector as _, ServerRules,
     layers::{Backoff, Policy},
 };
-use marquee_simulator::{FaceName, Options, Simulator, faults::Fault, world::built_in};
+use marquee_simulator::{FaceName, Options, Simulator, clock::ClockChange, faults::Fault, world::built_in};
 use marquee_types::Clock;
 use serde_json::{Value, json};
 
@@ -15,16 +15,28 @@ use serde_json::{Value, json};
 pub const SUBSCRIPTION: &str = "3f6d1c52-8f0e-4d2b-9a57-6c1e0b7d4a21";
 
 /// A simulator of the world `wedding-season`.
-pub async fn simulator() -> Simulator {
+pub async fn simulator() -> Arc<Simulator> {
     // Another test of this process may have installed it before.
     drop(rustls::crypto::ring::default_provider().install_default());
-    Simulator::start(Options::new(built_in("wedding-season").unwrap())).await.unwrap()
+    // A Saturday noon that stands still, so that no nightly backup comes between two looks.
+    let now = Some("2026-06-20T12:00:00Z".parse().unwrap());
+    let options = Options { now, speed: 0.0, ..Options::new(built_in("wedding-season").unwrap()) };
+    Arc::new(Simulator::start(options).await.unwrap())
 }
 
 /// Switches a fault on.
 pub fn fault(simulator: &Simulator, fault: Value) {
     let fault: Fault = serde_json::from_value(fault).unwrap();
     simulator.world().faults.add(fault).unwrap();
+}
+
+/// Lets a minute pass in a simulator.
+pub fn a_minute(simulator: &Arc<Simulator>) -> Box<dyn Fn() + Send + Sync> {
+    let simulator = Arc::clone(simulator);
+    Box::new(move || {
+        let change = ClockChange { advance_seconds: Some(61.0), ..ClockChange::default() };
+        simulator.world().clock.change(change).unwrap();
+    })
 }
 
 /// How to connect to a simulator; `change` may spoil it.

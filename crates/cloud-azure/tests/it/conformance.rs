@@ -3,7 +3,7 @@
 use marquee_clouds::conformance::{Gap, Rig};
 use serde_json::json;
 
-use crate::bed::{cloud, connection, fault, simulator};
+use crate::bed::{a_minute, cloud, connection, fault, simulator};
 
 async fn rig() -> Rig {
     let (good, failing, hanging) = (simulator().await, simulator().await, simulator().await);
@@ -19,6 +19,7 @@ async fn rig() -> Rig {
         failing: ("westeurope".to_owned(), cloud(&connection(&failing, |_| {}))),
         paged: vec![],
         complete: true,
+        let_time_pass: a_minute(&good),
         gaps: GAPS,
         keep: Box::new((good, failing, hanging)),
     }

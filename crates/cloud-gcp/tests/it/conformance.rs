@@ -4,7 +4,7 @@ use marquee_clouds::conformance::{Gap, Rig};
 use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
 use serde_json::json;
 
-use crate::bed::{PROJECT, cloud, connection, fault, simulator};
+use crate::bed::{PROJECT, a_minute, cloud, connection, fault, simulator};
 
 async fn rig() -> Rig {
     let (good, failing, hanging) = (simulator().await, simulator().await, simulator().await);
@@ -25,6 +25,7 @@ async fn rig() -> Rig {
         failing: ("europe-west1".to_owned(), cloud(&connection(&failing, |_| {}))),
         paged: vec![],
         complete: true,
+        let_time_pass: a_minute(&good),
         gaps: GAPS,
         keep: Box::new((good, failing, hanging)),
     }

@@ -1,6 +1,6 @@
 //! Backups of flexible servers: one a day by itself, and those that were asked for.
 
-use chrono::{DateTime, Duration, TimeDelta, Timelike as _, Utc};
+use chrono::{DateTime, Duration, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::{AWAKE, BACKUP, accepted, earliest_restore, server};
@@ -23,10 +23,7 @@ const MOST: usize = 7;
 fn automatic(call: &Call<'_>, thing: &Thing) -> Vec<Value> {
     let earliest = earliest_restore(call, thing);
     let id = thing.body.get("id");
-    let mut at: DateTime<Utc> = earliest
-        .with_hour(thing.born.hour())
-        .and_then(|at| at.with_minute(thing.born.minute()))
-        .unwrap_or(earliest);
+    let mut at = earliest.date_naive().and_time(thing.born.time()).and_utc();
     let mut found = Vec::new();
     while at <= call.now {
         if at >= earliest && AWAKE.contains(&thing.state(at)) {
