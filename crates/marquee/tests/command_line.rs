@@ -34,7 +34,9 @@ fn every_route_is_a_command() {
 fn the_servers_and_the_clients_commands_stand_in_one_tree() {
     let help = marquee(&["--help"]);
     let listed = text(&help.stdout);
-    for command in ["serve", "work", "migrate", "demo", "admin", "config", "login", "providers", "audit"] {
+    for command in
+        ["serve", "work", "migrate", "demo", "simulate", "admin", "config", "login", "providers", "audit"]
+    {
         assert!(listed.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {listed}");
     }
     assert_eq!(help.status.code(), Some(0));

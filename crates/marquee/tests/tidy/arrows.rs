@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{assert_none, tree};
 
-/// A crate, and those of ours that it may use; adapters use the simulator in their tests only. A crate that is not here may not exist.
+/// A crate, and those of ours that it may use; adapters and the simulator use each other's judges in
+/// their tests only. A crate that is not here may not exist.
 const ARROWS: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("reckon", &["types"]),
@@ -12,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloud-aws", &["types", "clouds", "simulator"]),
     ("cloud-azure", &["types", "clouds", "simulator"]),
     ("cloud-gcp", &["types", "clouds", "simulator"]),
-    ("simulator", &["types"]),
+    ("simulator", &["types", "clouds"]),
     ("db", &["types"]),
     ("jobs", &["types", "db"]),
     ("control", &["types", "reckon", "clouds", "cloud-aws", "cloud-azure", "cloud-gcp", "db", "jobs"]),

@@ -3,7 +3,14 @@
 //! They run in a virtual environment of their own (`.venv-clients`, made by `scripts/setup test`), each against a
 //! simulator of its own in this process.
 
-use std::{path::Path, process::Stdio};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::Stdio,
+};
+
+use marquee_clouds::docs::{check, code, table};
+use marquee_simulator::{Simulator, faces};
 
 use super::bed::simulator;
 
@@ -34,7 +41,39 @@ async fn pytest(vendor: &str) {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    if let Some(face) = faces().iter().find(|face| face.name().as_str() == vendor) {
+        check("simulator.md", &format!("{vendor} routes"), &proven(&simulator, &face.routes()));
+    }
     simulator.stop().await;
+}
+
+/// Every route, by service, with the clients that called it with success. A route that none has called is none.
+fn proven(simulator: &Simulator, routes: &[String]) -> String {
+    let rows = simulator.world().calls.rows();
+    let mut services: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+    for route in routes {
+        let judges: BTreeSet<String> = rows
+            .iter()
+            .filter(|row| &row.operation == route && row.count.succeeded > 0 && row.client != "Python-urllib")
+            .map(|row| match row.client.as_str() {
+                // All that this client says of itself.
+                "(gzip)" => "google-api-python-client".to_owned(),
+                other => other.to_owned(),
+            })
+            .collect();
+        assert!(!judges.is_empty(), "no client of the vendor's has called {route}");
+        let (service, operation) =
+            route.split_once([':', '/']).or_else(|| route.split_once('.')).unwrap_or((route, route));
+        let service = services.entry(service.to_owned()).or_default();
+        service.0.insert(operation.to_owned());
+        service.1.extend(judges);
+    }
+    let rows = services.into_iter().map(|(service, (operations, judges))| {
+        let list =
+            |words: BTreeSet<String>| words.iter().map(|word| code(word)).collect::<Vec<_>>().join(", ");
+        vec![code(&service), operations.len().to_string(), list(operations), list(judges)]
+    });
+    table(&["service", "routes", "which", "judged by"], rows)
 }
 
 #[tokio::test(flavor = "multi_thread")]
