@@ -7,6 +7,7 @@
 
 mod commands;
 mod crash;
+mod demo;
 mod keys;
 mod process;
 mod secrets;
