@@ -2,7 +2,10 @@
 //! at a path that begins with the subscription.
 
 use marquee_clouds::{
-    CallSite, CloudError, ErrorKind, Observed, Page, PageSink, layers::Tally, paging, rest::Rest,
+    CallSite, CloudError, ErrorKind, Observed, Page, PageSink,
+    layers::Tally,
+    paging::{self, Seen},
+    rest::Rest,
 };
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -42,7 +45,7 @@ pub struct Arm {
 /// A page as every service answers it.
 #[derive(Deserialize)]
 struct Answer<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     value: Vec<&'a RawValue>,
     #[serde(rename = "nextLink", default)]
     next: Option<String>,
@@ -63,18 +66,16 @@ impl Arm {
 
     /// All of a list, for lists that are short.
     pub async fn all(&self, read: &Read, id: &str, tally: &Tally) -> Result<Vec<Value>, CloudError> {
-        let mut found = Vec::new();
+        let (mut found, mut seen) = (Vec::new(), Seen::default());
         let mut url = self.url(read, id)?;
         loop {
+            seen.note(CLOUD, read.operation, &url)?;
             let text = self.rest.get(site(read), &url, tally).await?;
             let (items, next) = self.items(read, &text)?;
             for item in items {
                 found.push(self.parsed(read, item.get())?);
             }
             match next {
-                Some(next) if next == url => {
-                    return Err(self.wrong(read, "the same next page was named twice"));
-                }
                 Some(next) => url = next,
                 None => return Ok(found),
             }
@@ -87,7 +88,7 @@ impl Arm {
         read: &Read,
         tally: &Tally,
         sink: &mut dyn PageSink,
-        normalise: impl Fn(Value) -> Vec<Observed> + Send + Sync,
+        normalise: impl Fn(Value) -> Result<Vec<Observed>, &'static str> + Send + Sync,
     ) -> Result<(), CloudError> {
         let first = &self.url(read, "")?;
         let normalise = &normalise;
@@ -97,7 +98,8 @@ impl Arm {
             let (items, next) = self.items(read, &text)?;
             let mut resources = Vec::with_capacity(items.len());
             for (index, item) in items.into_iter().enumerate() {
-                resources.extend(normalise(self.parsed(read, item.get())?));
+                let read_item = normalise(self.parsed(read, item.get())?);
+                resources.extend(read_item.map_err(|why| self.wrong(read, why))?);
                 if index % 64 == 63 {
                     // Other tasks get a turn: about a millisecond's worth.
                     tokio::task::yield_now().await;
@@ -141,7 +143,8 @@ impl Arm {
         serde_json::from_str(text).map_err(|error| self.wrong(read, &error.to_string()))
     }
 
-    fn wrong(&self, read: &Read, message: &str) -> CloudError {
+    /// An answer that is not what Azure's model says.
+    pub fn wrong(&self, read: &Read, message: &str) -> CloudError {
         let mut error = self.rest.unreadable(message);
         error.operation = format!("{}:{}", read.service, read.operation);
         error

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use marquee_clouds::{
     Connection, CredentialError, ServerRules,
     fields::{Fields, optional_object, origin},
@@ -9,6 +10,7 @@ use marquee_clouds::{
 use marquee_types::FieldError;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 /// How to become someone at Azure.
@@ -82,7 +84,8 @@ impl Config {
         json!({ "cloud": "azure", "type": self.credentials.kind(), "tenant": tenant, "client": client,
             "subscription": self.settings.subscription,
             "endpoint": self.settings.endpoint.as_ref().map(origin),
-            "authority": self.settings.authority.as_ref().map(origin) })
+            "authority": self.settings.authority.as_ref().map(origin),
+            "ca_certificate": self.settings.certificate.as_ref().map(|pem| URL_SAFE_NO_PAD.encode(Sha256::digest(pem))) })
     }
 }
 

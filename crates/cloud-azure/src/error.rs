@@ -22,6 +22,7 @@ static CODES: &[(&str, ErrorKind)] = &[
     ("AuthorizationFailed", ErrorKind::PermissionDenied),
     ("Conflict", ErrorKind::Conflict),
     ("ExpiredAuthenticationToken", ErrorKind::Unauthenticated),
+    ("FeatureNotSupportedForAccount", ErrorKind::Unsupported),
     ("InvalidAuthenticationToken", ErrorKind::Unauthenticated),
     ("InvalidAuthenticationTokenTenant", ErrorKind::Unauthenticated),
     ("InvalidSubscriptionId", ErrorKind::Invalid),

@@ -2,9 +2,12 @@
 //! zones are maps from zone to list.
 
 use marquee_clouds::{
-    CallSite, CloudError, ErrorKind, Observed, Page, PageSink, layers::Tally, paging, rest::Rest,
+    CallSite, CloudError, ErrorKind, Observed, Page, PageSink,
+    layers::Tally,
+    paging::{self, Seen},
+    rest::Rest,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::error::CLOUD;
@@ -82,17 +85,13 @@ impl Client {
 
     /// All of a list, for lists that are short.
     pub async fn all(&self, call: &Call, id: &str, tally: &Tally) -> Result<Vec<Value>, CloudError> {
-        let (mut found, mut token) = (Vec::new(), None);
+        let (mut found, mut token, mut seen) = (Vec::new(), None::<String>, Seen::default());
         loop {
             let (items, next) = self.page(call, id, token.as_deref(), tally).await?;
             found.extend(items);
-            match next {
-                Some(next) if token.as_ref() == Some(&next) => {
-                    return Err(self.wrong(call, "the same token of the next page came twice"));
-                }
-                Some(next) => token = Some(next),
-                None => return Ok(found),
-            }
+            let Some(next) = next else { return Ok(found) };
+            seen.note(CLOUD, call.method, &next)?;
+            token = Some(next);
         }
     }
 
@@ -124,27 +123,50 @@ impl Client {
         token: Option<&str>,
         tally: &Tally,
     ) -> Result<(Vec<Value>, Option<String>), CloudError> {
-        let mut answer = self.ask(call, &self.url(call, id, token)?, tally).await?;
-        // A list that leaves out what cannot be reached just now is not complete.
-        if let Some(missing) = answer["unreachables"].as_array().or(answer["unreachable"].as_array())
-            && !missing.is_empty()
-        {
-            let names: Vec<&str> = missing.iter().filter_map(Value::as_str).collect();
-            let message = format!("Google could not reach {}", names.join(", "));
-            return Err(CloudError::new(CLOUD, call.method, ErrorKind::Unavailable, message));
+        let answer = self.ask(call, &self.url(call, id, token)?, tally).await?;
+        // Every list of Google's says what it is.
+        let Value::Object(mut answer) = answer else {
+            return Err(self.wrong(call, "the answer is no object"));
+        };
+        if !answer.get("kind").is_some_and(Value::is_string) {
+            return Err(self.wrong(call, "the answer does not say what it is"));
         }
-        let next = answer["nextPageToken"].as_str().filter(|next| !next.is_empty()).map(str::to_owned);
+        is_complete(call, &answer)?;
+        let next = answer.get("nextPageToken").and_then(Value::as_str).filter(|next| !next.is_empty());
+        let next = next.map(str::to_owned);
         let items = match call.items {
-            Items::One => vec![answer],
-            Items::List(name) => taken(&mut answer[name]),
-            Items::Aggregated(name) => match answer["items"].take() {
-                Value::Object(places) => {
-                    places.into_iter().flat_map(|(_, mut place)| taken(&mut place[name])).collect()
+            Items::One => vec![Value::Object(answer)],
+            Items::List(name) => self.taken(call, answer.remove(name))?,
+            Items::Aggregated(name) => {
+                let mut items = Vec::new();
+                for (_, place) in self.places(call, answer.remove("items"))? {
+                    let Value::Object(mut place) = place else {
+                        return Err(self.wrong(call, "a place is no object"));
+                    };
+                    is_complete(call, &place)?;
+                    items.extend(self.taken(call, place.remove(name))?);
                 }
-                _ => Vec::new(),
-            },
+                items
+            }
         };
         Ok((items, next))
+    }
+
+    /// A list that may be left out where it is empty.
+    fn taken(&self, call: &Call, list: Option<Value>) -> Result<Vec<Value>, CloudError> {
+        match list {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Array(items)) => Ok(items),
+            Some(_) => Err(self.wrong(call, "the items are no list")),
+        }
+    }
+
+    fn places(&self, call: &Call, places: Option<Value>) -> Result<Map<String, Value>, CloudError> {
+        match places {
+            None | Some(Value::Null) => Ok(Map::new()),
+            Some(Value::Object(places)) => Ok(places),
+            Some(_) => Err(self.wrong(call, "the places are no object")),
+        }
     }
 
     async fn ask(&self, call: &Call, url: &Url, tally: &Tally) -> Result<Value, CloudError> {
@@ -172,18 +194,26 @@ impl Client {
         serde_json::from_str(text).map_err(|error| self.wrong(call, &error.to_string()))
     }
 
-    fn wrong(&self, call: &Call, message: &str) -> CloudError {
+    /// An answer that is not what Google's model says.
+    pub fn wrong(&self, call: &Call, message: &str) -> CloudError {
         let mut error = self.rest.unreadable(message);
         call.method.clone_into(&mut error.operation);
         error
     }
 }
 
-fn taken(list: &mut Value) -> Vec<Value> {
-    match list.take() {
-        Value::Array(items) => items,
-        _ => Vec::new(),
+/// A list that leaves out what Google cannot reach just now is an error: what it lacks is not gone.
+fn is_complete(call: &Call, answer: &Map<String, Value>) -> Result<(), CloudError> {
+    let named = ["unreachables", "unreachable"].into_iter().filter_map(|name| answer.get(name)?.as_array());
+    let mut missing: Vec<&str> = named.flatten().filter_map(Value::as_str).collect();
+    let many = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();
+    let warnings = many.chain(answer.get("warning")).filter_map(|warning| warning["code"].as_str());
+    missing.extend(warnings.filter(|code| code.contains("UNREACHABLE")));
+    if missing.is_empty() {
+        return Ok(());
     }
+    let message = format!("Google could not reach {}", missing.join(", "));
+    Err(CloudError::new(CLOUD, call.method, ErrorKind::Unavailable, message))
 }
 
 fn site(call: &Call) -> CallSite<'static> {

@@ -92,7 +92,9 @@ impl Google {
     /// Whether the connection is for a region.
     pub(crate) fn is_included(&self, region: &str) -> bool {
         let wanted = &self.config.settings.regions;
-        wanted.is_empty() || region == "global" || wanted.iter().any(|known| known == region)
+        // A bucket may lie in several regions, `eu` or `nam4`, of which none is its own.
+        let is_region = region.contains('-');
+        wanted.is_empty() || !is_region || wanted.iter().any(|known| known == region)
     }
 }
 

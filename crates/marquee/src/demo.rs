@@ -3,11 +3,7 @@
 
 mod world;
 
-use std::{
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -89,22 +85,26 @@ fn connect(app: &App, url: &str, password: &SecretString, providers: Vec<Value>)
 /// The owner's password: made with the organization at the first start, kept for the next ones.
 async fn login(app: &App, dir: &Path) -> Result<SecretString> {
     let file = dir.join("demo-login.json");
-    if let Some(password) = kept(&file)? {
-        return Ok(password);
-    }
-    let password = SecretString::from(hex_words());
-    // Kept first: an owner whose password nobody knows would be worse than a password without an owner.
-    keep(&file, &password)?;
+    let password = if let Some(password) = kept(&file)? {
+        password
+    } else {
+        // Kept first: an owner whose password nobody knows would be worse than a password without an owner.
+        let password = SecretString::from(hex_words());
+        let login = json!({ "email": EMAIL, "password": password.expose_secret() });
+        keep(&file, login.to_string().as_bytes())?;
+        password
+    };
     let new = NewOrganization {
         name: ORGANIZATION.to_owned(),
         email: EMAIL.to_owned(),
         password: password.clone(),
     };
-    if let Err(fault) = bootstrap(&app.db, app.identity.passwords(), new).await {
-        std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
-        bail!("the demo's organization could not be made: {}", fault.problem("").detail);
+    // Also at later starts: the first one may have ended before the owner was made.
+    match bootstrap(&app.db, app.identity.passwords(), new).await {
+        Ok(_) => Ok(password),
+        Err(fault) if fault.problem("").code == "already_exists" => Ok(password),
+        Err(fault) => bail!("the demo's organization could not be made: {}", fault.problem("").detail),
     }
-    Ok(password)
 }
 
 fn kept(file: &Path) -> Result<Option<SecretString>> {
@@ -120,17 +120,17 @@ fn kept(file: &Path) -> Result<Option<SecretString>> {
     Ok(Some(password.into()))
 }
 
-fn keep(file: &PathBuf, password: &SecretString) -> Result<()> {
-    let login = json!({ "email": EMAIL, "password": password.expose_secret() });
-    let mut options = std::fs::OpenOptions::new();
-    let mut out = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)
-        .with_context(|| format!("cannot make {}", file.display()))?;
-    writeln!(out, "{login}")?;
-    Ok(out.sync_all()?)
+/// Writes a file of the demo's: for its owner only, and whole or not at all.
+fn keep(file: &Path, content: &[u8]) -> Result<()> {
+    let new = file.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut options = std::fs::OpenOptions::new();
+        let mut out = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        out.write_all(content)?;
+        out.sync_all()?;
+        std::fs::rename(&new, file)
+    };
+    write().with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// 96 bits in four groups: easy to read off a screen.

@@ -2,12 +2,18 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use marquee_types::Clock;
 use serde::{Deserialize, Serialize};
 
 /// The fastest a clock runs: a year in about half a minute.
 pub const MAX_SPEED: f64 = 1_000_000.0;
+
+/// The last year a clock can be set to.
+const LAST_YEAR: i32 = 2200;
+
+/// The longest a clock runs without being set: a hundred years.
+const MOST: TimeDelta = TimeDelta::days(36_525);
 
 /// Simulated time, driven by a real clock.
 #[derive(Debug)]
@@ -51,8 +57,8 @@ pub enum ClockError {
     /// A speed below 0, above [`MAX_SPEED`] or not a number.
     #[error("speed must be from 0 to {MAX_SPEED}")]
     Speed,
-    /// The clock would go back, or past what a date can say.
-    #[error("the clock only moves forward, by at most a hundred years")]
+    /// The clock would go back, or too far.
+    #[error("the clock only moves forward, and not past the year {LAST_YEAR}")]
     Direction,
 }
 
@@ -89,9 +95,10 @@ impl SimClock {
         check_speed(speed)?;
         let mut simulated = change.now.unwrap_or(before);
         if let Some(seconds) = change.advance_seconds {
-            simulated += seconds_to_delta(seconds).ok_or(ClockError::Direction)?;
+            let by = seconds_to_delta(seconds).ok_or(ClockError::Direction)?;
+            simulated = simulated.checked_add_signed(by).ok_or(ClockError::Direction)?;
         }
-        if simulated < before || simulated - before > TimeDelta::days(36_525) {
+        if simulated < before || simulated.year() > LAST_YEAR {
             return Err(ClockError::Direction);
         }
         *anchor = Anchor { real, simulated, speed };
@@ -107,7 +114,9 @@ impl Anchor {
     fn at(&self, real: DateTime<Utc>) -> DateTime<Utc> {
         #[expect(clippy::cast_precision_loss, reason = "microseconds since the anchor, not since 1970")]
         let seconds = (real - self.real).num_microseconds().unwrap_or(0) as f64 / 1e6 * self.speed;
-        self.simulated + seconds_to_delta(seconds.max(0.0)).unwrap_or_default()
+        // At the end of time it stands still.
+        let by = seconds_to_delta(seconds.max(0.0)).unwrap_or(MOST);
+        self.simulated.checked_add_signed(by).unwrap_or(self.simulated)
     }
 }
 
@@ -161,5 +170,22 @@ mod tests {
             assert_eq!(clock.change(change), Err(ClockError::Speed));
         }
         assert_eq!(clock.show(), before);
+    }
+
+    #[test]
+    fn it_neither_ends_nor_turns_back_however_long_it_runs() {
+        let (real, clock) = clock(MAX_SPEED);
+        let mut before = clock.now();
+        for _ in 0..10 {
+            real.advance(TimeDelta::hours(1));
+            assert!(clock.now() >= before);
+            before = clock.now();
+        }
+        let far = ClockChange {
+            now: Some(DateTime::<Utc>::MAX_UTC),
+            advance_seconds: Some(3e9),
+            ..Default::default()
+        };
+        assert_eq!(clock.change(far), Err(ClockError::Direction));
     }
 }

@@ -201,10 +201,16 @@ pub enum FaultError {
     /// A status that is no failure of a server.
     #[error("status must be from 500 to 599")]
     Status,
+    /// A time that is longer than a year.
+    #[error("seconds and milliseconds must be at most a year")]
+    Time,
     /// More than anyone switches on.
     #[error("at most {MOST} faults can be switched on")]
     TooMany,
 }
+
+/// A year in seconds.
+const YEAR: u64 = 31_536_000;
 
 /// Faults that can be on at once.
 const MOST: usize = 1_000;
@@ -235,6 +241,15 @@ impl Faults {
         }
         if matches!(fault.kind, Kind::Failing { status } if !(500..600).contains(&status)) {
             return Err(FaultError::Status);
+        }
+        let seconds = match fault.kind {
+            Kind::Unseen { seconds } => seconds,
+            Kind::Slow { milliseconds } => milliseconds / 1_000,
+            Kind::Throttled { retry_after_seconds } => retry_after_seconds.unwrap_or(0),
+            _ => 0,
+        };
+        if seconds > YEAR {
+            return Err(FaultError::Time);
         }
         let mut inner = self.lock();
         if inner.active.len() >= MOST {
@@ -416,6 +431,8 @@ mod tests {
         let fault = |value| serde_json::from_value::<Fault>(value).unwrap();
         assert_eq!(faults.add(fault(json!({ "kind": "hanging", "share": 1.5 }))), Err(FaultError::Share));
         assert_eq!(faults.add(fault(json!({ "kind": "failing", "status": 404 }))), Err(FaultError::Status));
+        let long = json!({ "kind": "unseen", "seconds": u64::MAX });
+        assert_eq!(faults.add(fault(long)), Err(FaultError::Time));
         assert!(serde_json::from_value::<Fault>(json!({ "kind": "exploding" })).is_err());
     }
 }

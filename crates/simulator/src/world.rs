@@ -189,10 +189,11 @@ impl World {
         if export.world != self.plan.name {
             return Err(WorldError::OtherWorld(export.world, self.plan.name.clone()));
         }
-        *self.write() = export.estate;
+        // First what can be refused.
         if export.now > self.clock.now() {
             self.clock.change(crate::clock::ClockChange { now: Some(export.now), ..Default::default() })?;
         }
+        *self.write() = export.estate;
         Ok(())
     }
 }

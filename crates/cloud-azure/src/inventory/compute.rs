@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use marquee_clouds::{CloudError, ErrorKind, Observed, layers::Tally};
+use marquee_clouds::{CloudError, ErrorKind, Observed, draft::Draft, layers::Tally};
 use marquee_types::{ResourceKind, resource::Relation};
 use serde_json::Value;
 
-use super::{Known, Listing, SAID, With, canonical, draft, id_of, states::STATES};
+use super::{Known, Listing, SAID, With, canonical, draft, id_of, kind_of, states::STATES};
 use crate::arm::{Arm, Read};
 
 const COMPUTE: &str = "2024-07-01";
@@ -177,6 +177,14 @@ fn networks(machine: &Value) -> impl Iterator<Item = String> {
     named.into_iter().flatten().filter_map(|interface| interface["id"].as_str().map(str::to_owned))
 }
 
+/// Tells what something was made from, if that is of a kind that is listed.
+fn copied(draft: &mut Draft, source: &Value) {
+    let source = id_of(source);
+    if let Some(kind) = source.as_deref().and_then(kind_of) {
+        draft.relation(Relation::CreatedFrom, kind, source);
+    }
+}
+
 fn machine(item: Value, known: &Known) -> Vec<Observed> {
     let Some(mut draft) = draft(ResourceKind::ComputeInstance, &item) else { return vec![] };
     let (id, properties) = (draft.0.native_id.to_lowercase(), &item["properties"]);
@@ -194,11 +202,7 @@ fn machine(item: Value, known: &Known) -> Vec<Observed> {
     }
     draft.take("platform", &properties["storageProfile"]["osDisk"]["osType"]);
     draft.take("lifecycle", &properties["priority"]);
-    draft.relation(
-        Relation::CreatedFrom,
-        ResourceKind::Image,
-        id_of(&properties["storageProfile"]["imageReference"]),
-    );
+    copied(&mut draft, &properties["storageProfile"]["imageReference"]);
     for named in networks(&item) {
         let Some(interface) = known.machines.interfaces.get(&named.to_lowercase()) else { continue };
         if let Some(address) = &interface.private_ip {
@@ -224,10 +228,7 @@ fn disk(item: Value, _: &Known) -> Vec<Observed> {
     draft.number("throughput_mib_per_second", &properties["diskMBpsReadWrite"]);
     draft.set("encrypted", true);
     draft.relation(Relation::AttachedTo, ResourceKind::ComputeInstance, id_of(&item["managedBy"]));
-    if properties["creationData"]["createOption"] == "Copy" {
-        let source = id_of(&properties["creationData"]["sourceResourceId"]);
-        draft.relation(Relation::CreatedFrom, ResourceKind::Snapshot, source);
-    }
+    copied(&mut draft, &properties["creationData"]["sourceResourceId"]);
     vec![
         draft.finish(
             item,
@@ -244,8 +245,7 @@ fn snapshot(item: Value, _: &Known) -> Vec<Observed> {
     draft.created(&properties["timeCreated"]);
     draft.number("size_gib", &properties["diskSizeGB"]);
     draft.set("encrypted", true);
-    let source = id_of(&properties["creationData"]["sourceResourceId"]);
-    draft.relation(Relation::CreatedFrom, ResourceKind::Disk, source);
+    copied(&mut draft, &properties["creationData"]["sourceResourceId"]);
     vec![draft.finish(item, &[SAID, &["properties.timeCreated"]].concat())]
 }
 

@@ -96,7 +96,7 @@ impl Azure {
         let servers = self.arm.all(&SERVERS.list, "", tally).await?;
         for server in servers {
             let (Some(id), Some(location)) = (server["id"].as_str(), server["location"].as_str()) else {
-                continue;
+                return Err(self.arm.wrong(&SERVERS.list, "a server without an id or a location"));
             };
             let region = super::region(location);
             if !self.is_included(&region) {
@@ -107,7 +107,8 @@ impl Azure {
                 Err(error) if error.kind == ErrorKind::NotFound => continue,
                 Err(error) => return Err(error.in_region(region)),
             };
-            let resources = listed.into_iter().filter_map(|item| backup(item, &region)).collect();
+            let read: Option<Vec<Observed>> = listed.into_iter().map(|item| backup(item, &region)).collect();
+            let resources = read.ok_or_else(|| self.arm.wrong(&BACKUPS_OF, "a backup without an id"))?;
             let page = Page { resources, throttled: tally.take_throttled() };
             take(CLOUD, BACKUPS_OF.operation, sink, page).await?;
         }

@@ -112,7 +112,7 @@ impl Inventory for Azure {
             With::BlobServices => self.list_accounts(&tally, sink).await,
             With::Nothing | With::Sizes | With::Machines => {
                 let known = self.known(listing.with, &tally).await?;
-                let read = |item| self.included((listing.read)(item, &known));
+                let read = |item| whole((listing.read)(item, &known)).map(|found| self.included(found));
                 self.arm.list(&listing.list, &tally, sink, read).await
             }
         }
@@ -200,6 +200,11 @@ impl Azure {
     }
 }
 
+/// What an item was read as. One that nothing can be read of makes a listing incomplete.
+pub(crate) fn whole(found: Vec<Observed>) -> Result<Vec<Observed>, &'static str> {
+    if found.is_empty() { Err("an item without an id, a name or a location") } else { Ok(found) }
+}
+
 /// What stands before a part of an id.
 fn parent<'a>(id: &'a str, part: &str) -> Option<&'a str> {
     let at = id.to_lowercase().rfind(&part.to_lowercase())?;
@@ -211,19 +216,22 @@ fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
-/// An id as we keep it: in Azure's own spelling of the types, but with the subscription and the resource group small,
-/// which its services spell differently for the same thing.
+/// An id as we keep it, in small letters: Azure's services spell the same thing differently.
 pub(crate) fn canonical(id: &str) -> String {
-    let mut parts: Vec<String> = id.split('/').map(str::to_owned).collect();
-    for at in [2, 4] {
-        if let Some(part) = parts.get_mut(at) {
-            *part = part.to_lowercase();
-        }
+    id.to_lowercase()
+}
+
+/// The kind of what an id names, by the type in it; none for what is not listed (a gallery's image, say).
+pub(crate) fn kind_of(id: &str) -> Option<ResourceKind> {
+    let (_, kind) =
+        canonical(id).rsplit_once("/providers/").map(|(before, kind)| (before.len(), kind.to_owned()))?;
+    let parts: Vec<&str> = kind.split('/').collect();
+    match parts.as_slice() {
+        ["microsoft.compute", "disks", _] => Some(ResourceKind::Disk),
+        ["microsoft.compute", "snapshots", _] => Some(ResourceKind::Snapshot),
+        ["microsoft.compute", "images", _] => Some(ResourceKind::Image),
+        _ => None,
     }
-    if let Some(part) = parts.get_mut(3).filter(|part| part.eq_ignore_ascii_case("resourceGroups")) {
-        "resourceGroups".clone_into(part);
-    }
-    parts.join("/")
 }
 
 /// An id that a member names, if there is one.
@@ -260,8 +268,12 @@ mod tests {
         let id = "/subscriptions/ABC/resourcegroups/RG-One/providers/Microsoft.Compute/disks/Data";
         assert_eq!(
             canonical(id),
-            "/subscriptions/abc/resourceGroups/rg-one/providers/Microsoft.Compute/disks/Data"
+            "/subscriptions/abc/resourcegroups/rg-one/providers/microsoft.compute/disks/data"
         );
+        assert_eq!(kind_of(id), Some(ResourceKind::Disk));
+        let version =
+            "/subscriptions/a/resourceGroups/r/providers/Microsoft.Compute/galleries/g/images/i/versions/1";
+        assert_eq!(kind_of(version), None);
         assert_eq!(parent("/a/virtualNetworks/n/Subnets/s", "/subnets/"), Some("/a/virtualNetworks/n"));
         assert_eq!(region("West Europe"), "westeurope");
     }

@@ -25,7 +25,7 @@ fn relations(observed: &Observed) -> Vec<String> {
 }
 
 fn small(path: &str) -> String {
-    format!("/subscriptions/s/resourceGroups/rg/providers/{path}")
+    format!("/subscriptions/s/resourcegroups/rg/providers/{path}").to_lowercase()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use marquee_clouds::{CloudError, ErrorKind, Observed, Page, PageSink, layers::Ta
 use marquee_types::ResourceKind;
 use serde_json::Value;
 
-use super::{Known, Listing, SAID, With, draft, states::STATES};
+use super::{Known, Listing, SAID, With, draft, states::STATES, whole};
 use crate::{arm::Read, cloud::Azure, error::CLOUD};
 
 const VERSION: &str = "2023-05-01";
@@ -49,8 +49,11 @@ impl Azure {
     ) -> Result<(), CloudError> {
         // An account more is a rare thing: 250 a location is the most there can be.
         let accounts = self.arm.all(&ACCOUNTS.list, "", tally).await?;
-        let mut resources: Vec<Observed> =
-            accounts.into_iter().flat_map(|item| account(item, &Known::default())).collect();
+        let mut resources = Vec::with_capacity(accounts.len());
+        for item in accounts {
+            let read = whole(account(item, &Known::default()));
+            resources.extend(read.map_err(|why| self.arm.wrong(&ACCOUNTS.list, why))?);
+        }
         resources.retain(|observed| self.is_included(&observed.region));
         for chunk in resources.chunks_mut(50) {
             self.with_blob_services(chunk, tally).await?;

@@ -134,7 +134,7 @@ impl Google {
     ) -> Result<(), CloudError> {
         for instance in self.client.all(&INSTANCES.list, "", tally).await? {
             let (Some(name), Some(region)) = (instance["name"].as_str(), instance["region"].as_str()) else {
-                continue;
+                return Err(self.client.wrong(&INSTANCES.list, "an instance without a name or a region"));
             };
             if !self.is_included(region) || instance["instanceType"] == "READ_REPLICA_INSTANCE" {
                 continue;
@@ -145,7 +145,9 @@ impl Google {
                 Err(error) => return Err(error.in_region(region)),
             };
             let project = &self.client.project;
-            let resources = listed.into_iter().filter_map(|item| backup(item, project, region)).collect();
+            let read: Option<Vec<Observed>> =
+                listed.into_iter().map(|item| backup(item, project, region)).collect();
+            let resources = read.ok_or_else(|| self.client.wrong(&BACKUPS.list, "a backup without an id"))?;
             let page = Page { resources, throttled: tally.take_throttled() };
             take(CLOUD, BACKUPS.list.method, sink, page).await?;
         }

@@ -159,9 +159,14 @@ impl Google {
     ) -> Result<Vec<Observed>, CloudError> {
         let mut found = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
-            found.extend(
-                (listing.read)(item, &self.client.project).filter(|one| self.is_included(&one.region)),
-            );
+            // Addresses of inner networks are none of ours.
+            if listing.kind == ResourceKind::PublicIp && item["addressType"] == "INTERNAL" {
+                continue;
+            }
+            let read = (listing.read)(item, &self.client.project);
+            let read =
+                read.ok_or_else(|| self.client.wrong(&listing.list, "an item without a name or a link"))?;
+            found.extend(Some(read).filter(|one| self.is_included(&one.region)));
             if index % 64 == 63 {
                 // Other tasks get a turn: about a millisecond's worth.
                 tokio::task::yield_now().await;

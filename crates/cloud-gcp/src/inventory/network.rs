@@ -188,8 +188,8 @@ fn backend_service(item: Value, _: &str) -> Option<Observed> {
     draft.set("targets", backends.map_or(0, Vec::len));
     for backend in backends.into_iter().flatten() {
         // The group of a scaling group has its name.
-        let link =
-            backend["group"].as_str().map(|link| link.replace("/instanceGroups/", "/instanceGroupManagers/"));
+        let group = backend["group"].as_str().filter(|link| link.contains("/instanceGroups/"));
+        let link = group.map(|link| link.replace("/instanceGroups/", "/instanceGroupManagers/"));
         let name = link.and_then(|link| super::full_name(SERVICE, &link));
         draft.relation(Relation::RoutesTo, ResourceKind::ScalingGroup, name);
     }

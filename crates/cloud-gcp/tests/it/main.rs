@@ -5,4 +5,5 @@
 mod bed;
 mod conformance;
 mod docs;
+mod faults;
 mod inventory;

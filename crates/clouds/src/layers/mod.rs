@@ -262,9 +262,10 @@ impl Layers {
         let wait = match error.retry {
             Retry::Never => return None,
             Retry::Now => jittered,
-            Retry::After(asked) => asked + jittered,
+            Retry::After(asked) => asked.saturating_add(jittered),
         };
-        (Instant::now() + wait < deadline).then_some(wait)
+        // A cloud may ask for more time than there is.
+        Instant::now().checked_add(wait).filter(|again| *again < deadline).map(|_| wait)
     }
 
     /// Names the call in the error, unless a call within the call already did, and takes secrets out of it.

@@ -14,6 +14,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::keep;
+
 const WORLD: &str = "wedding-season";
 
 /// Where the ports of the demo's clouds are looked for: the control and the three vendors take four in a row.
@@ -43,7 +45,11 @@ impl Clouds {
         let options =
             Options { port: kept.port, entered: Some(kept.entered), ..Options::new(built_in(WORLD)?) };
         let simulator = Simulator::start(options).await.with_context(|| {
-            format!("the demo's clouds listen on ports {} to {}", kept.port, kept.port + IN_A_ROW - 1)
+            format!(
+                "the demo's clouds listen on ports {} to {}",
+                kept.port,
+                kept.port.saturating_add(IN_A_ROW - 1)
+            )
         })?;
         let state = dir.join("demo-world-state.json");
         match std::fs::read(&state) {
@@ -99,10 +105,9 @@ impl Clouds {
     /// Stops them, and keeps what was made in them.
     pub async fn stop(self) -> Result<()> {
         let text = serde_json::to_vec(&self.simulator.world().export())?;
-        let whole = self.state.with_extension("new");
-        let written = std::fs::write(&whole, text).and_then(|()| std::fs::rename(&whole, &self.state));
+        let written = keep(&self.state, &text);
         self.simulator.stop().await;
-        written.with_context(|| format!("cannot write {}", self.state.display()))
+        written
     }
 }
 
@@ -113,7 +118,7 @@ fn kept(file: &Path) -> Result<Kept> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let kept = Kept { entered: Clock::system().now(), port: free_ports()? };
             let text = serde_json::to_vec(&kept)?;
-            std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+            keep(file, &text)?;
             Ok(kept)
         }
         Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
