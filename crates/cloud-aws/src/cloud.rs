@@ -46,7 +46,7 @@ static SERVICES: &[(&str, &str, bool)] = &[
 impl Aws {
     /// A cloud that answers with these credentials. No IO.
     pub fn new(config: Config, transport: Transport, policy: Policy) -> Self {
-        let layers = Layers::new(policy);
+        let layers = Layers::paced(policy, CAPABILITIES.rate_limits);
         let keys = KeyRing::new(config.clone(), transport.clone(), layers.clone());
         let client = Client {
             transport: transport.clone(),

@@ -2,14 +2,44 @@
 //!
 //! The least-privilege policy in `docs/guides/connect-aws.md` is this table.
 
-use marquee_clouds::{Capabilities, PermissionNeed};
+use marquee_clouds::{
+    Capabilities, PermissionNeed,
+    layers::{Allowance, RateLimit},
+};
 use marquee_types::ResourceKind;
 
 use crate::query::{AUTOSCALING, Api, ELB, IAM, RDS};
 
 /// What AWS offers Marquee.
-pub static CAPABILITIES: Capabilities =
-    Capabilities { cloud: "aws", inventory: ResourceKind::ALL, permissions: &PERMISSIONS };
+pub static CAPABILITIES: Capabilities = Capabilities {
+    cloud: "aws",
+    inventory: ResourceKind::ALL,
+    permissions: &PERMISSIONS,
+    rate_limits: RATE_LIMITS,
+};
+
+/// How often an account may ask, where AWS documents it: EC2 by region and action, load balancers by region, Route 53 by
+/// account. All calls of ours only read.
+const RATE_LIMITS: &[RateLimit] = &[
+    RateLimit {
+        service: "ec2",
+        by_region: true,
+        by_operation: true,
+        allowance: Allowance::Bucket { tokens: 100, per_second: 20.0 },
+    },
+    RateLimit {
+        service: "elasticloadbalancing",
+        by_region: true,
+        by_operation: false,
+        allowance: Allowance::Bucket { tokens: 40, per_second: 10.0 },
+    },
+    RateLimit {
+        service: "route53",
+        by_region: false,
+        by_operation: false,
+        allowance: Allowance::Bucket { tokens: 50, per_second: 10.0 },
+    },
+];
 
 /// One permission, and the harmless call that shows whether it is there.
 #[derive(Debug, Clone, Copy)]

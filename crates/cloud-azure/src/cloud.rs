@@ -67,7 +67,7 @@ static SERVICES: &[(&str, &str, bool)] = &[
 impl Azure {
     /// A cloud that answers with these credentials. No IO.
     pub fn new(config: Config, http: reqwest::Client, clock: Clock, policy: Policy) -> Result<Self, String> {
-        let layers = Layers::new(policy);
+        let layers = Layers::paced(policy, CAPABILITIES.rate_limits);
         let tokens = Arc::new(TokenRing::new(config.clone(), http.clone(), clock, layers.clone())?);
         let rest = Rest { http, layers: layers.clone(), tokens: tokens.clone(), cloud: CLOUD, explain };
         let arm = Arm::new(rest, config.settings.endpoint.as_ref(), config.settings.subscription.clone());

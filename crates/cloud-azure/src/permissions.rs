@@ -3,7 +3,10 @@
 //!
 //! The least-privilege role in `docs/guides/connect-azure.md` is this table.
 
-use marquee_clouds::{Capabilities, PermissionNeed};
+use marquee_clouds::{
+    Capabilities, PermissionNeed,
+    layers::{Allowance, RateLimit},
+};
 use marquee_types::ResourceKind;
 
 use crate::{
@@ -33,7 +36,15 @@ pub const KINDS: &[ResourceKind] = &[
 
 /// What Azure offers Marquee.
 pub static CAPABILITIES: Capabilities =
-    Capabilities { cloud: "azure", inventory: KINDS, permissions: PERMISSIONS };
+    Capabilities { cloud: "azure", inventory: KINDS, permissions: PERMISSIONS, rate_limits: RATE_LIMITS };
+
+/// How often a principal may ask: the resource manager documents its reads, of all services together.
+const RATE_LIMITS: &[RateLimit] = &[RateLimit {
+    service: "Microsoft.",
+    by_region: false,
+    by_operation: false,
+    allowance: Allowance::Bucket { tokens: 250, per_second: 25.0 },
+}];
 
 /// One permission, and the read that shows whether it is there.
 #[derive(Debug, Clone, Copy)]

@@ -66,7 +66,7 @@ static SERVICES: &[(&str, &str, bool)] = &[
 impl Google {
     /// A cloud that answers with these credentials. No IO.
     pub fn new(config: Config, http: reqwest::Client, policy: Policy) -> Self {
-        let layers = Layers::new(policy);
+        let layers = Layers::paced(policy, CAPABILITIES.rate_limits);
         let tokens = Arc::new(TokenRing::new(config.clone(), layers.clone()));
         let rest = Rest { http, layers: layers.clone(), tokens: tokens.clone(), cloud: CLOUD, explain };
         let client = Client {

@@ -2,7 +2,10 @@
 //!
 //! The least-privilege role in `docs/guides/connect-gcp.md` is this table.
 
-use marquee_clouds::{Capabilities, PermissionNeed};
+use marquee_clouds::{
+    Capabilities, PermissionNeed,
+    layers::{Allowance, RateLimit},
+};
 use marquee_types::ResourceKind;
 
 /// The kinds that Google Cloud's inventory lists.
@@ -26,7 +29,15 @@ pub const KINDS: &[ResourceKind] = &[
 
 /// What Google Cloud offers Marquee.
 pub static CAPABILITIES: Capabilities =
-    Capabilities { cloud: "gcp", inventory: KINDS, permissions: PERMISSIONS };
+    Capabilities { cloud: "gcp", inventory: KINDS, permissions: PERMISSIONS, rate_limits: RATE_LIMITS };
+
+/// How often a project may ask: Compute Engine documents its reads.
+const RATE_LIMITS: &[RateLimit] = &[RateLimit {
+    service: "compute",
+    by_region: false,
+    by_operation: false,
+    allowance: Allowance::Minute { calls: 1_500 },
+}];
 
 const fn need(permission: &'static str, feature: &'static str) -> PermissionNeed {
     PermissionNeed { permission, feature }

@@ -2,6 +2,8 @@
 
 use marquee_types::ResourceKind;
 
+use crate::layers::RateLimit;
+
 /// What one adapter offers.
 #[derive(Debug, Clone)]
 pub struct Capabilities {
@@ -11,6 +13,8 @@ pub struct Capabilities {
     pub inventory: &'static [ResourceKind],
     /// The permissions it calls for, and what each is for.
     pub permissions: &'static [PermissionNeed],
+    /// How often the vendor says that it may be called: the layers keep to it.
+    pub rate_limits: &'static [RateLimit],
 }
 
 /// One of the vendor's permissions, and the feature that does not work without it.

@@ -57,6 +57,8 @@ enum SimulateCommand {
     Fault(FaultCommand),
     /// Show the clock of a simulator that runs, or set it
     Clock(ClockArgs),
+    /// Switch the rate limits that the vendors document on or off in a simulator that runs, or show what was called
+    Limits(LimitsArgs),
     /// Show the accounts of a simulator that runs, with credentials
     Accounts(ControlArgs),
     /// Show what was created and deleted in a simulator that runs
@@ -194,6 +196,23 @@ struct ClockArgs {
 }
 
 #[derive(Debug, Args)]
+struct LimitsArgs {
+    /// On or off; only shown, if it is left out. Switching forgets what was called before
+    #[arg(value_name = "on|off")]
+    switch: Option<Switch>,
+    #[command(flatten)]
+    at: ControlArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    /// Calls beyond the documented rates are refused
+    On,
+    /// Calls are not counted
+    Off,
+}
+
+#[derive(Debug, Args)]
 struct ExportArgs {
     /// The file to write
     file: PathBuf,
@@ -213,6 +232,7 @@ impl SimulateArgs {
                 show(&args.at.call(reqwest::Method::DELETE, &path, None).await?)
             }
             Some(SimulateCommand::Clock(args)) => args.show_or_set().await,
+            Some(SimulateCommand::Limits(args)) => args.show_or_switch().await,
             Some(SimulateCommand::Accounts(at)) => show(&at.get("/accounts").await?),
             Some(SimulateCommand::Ledger(at)) => at.ledger().await,
             Some(SimulateCommand::Export(args)) => {
@@ -350,6 +370,19 @@ impl ClockArgs {
             return show(&self.at.get("/clock").await?);
         }
         show(&self.at.call(reqwest::Method::PUT, "/clock", Some(&Value::Object(change))).await?)
+    }
+}
+
+impl LimitsArgs {
+    async fn show_or_switch(self) -> Result<()> {
+        let answer = match self.switch {
+            None => self.at.get("/limits").await?,
+            Some(switch) => {
+                let body = json!({ "on": switch == Switch::On });
+                self.at.call(reqwest::Method::PUT, "/limits", Some(&body)).await?
+            }
+        };
+        show(&answer)
     }
 }
 

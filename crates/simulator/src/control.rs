@@ -7,19 +7,21 @@
 //! | `GET /_control/accounts` | accounts with credentials that open them |
 //! | `GET`, `PUT /_control/clock` | time and speed; `{"speed": 60}`, `{"advance_seconds": 3600}`, `{"now": "…"}` |
 //! | `GET`, `POST`, `DELETE /_control/faults`, `DELETE /_control/faults/{id}` | what goes wrong |
+//! | `GET`, `PUT /_control/limits` | how often may be called, and what was called under it; `{"on": true}` |
 //! | `GET /_control/ledger?after=0` | who created and deleted what |
 //! | `GET`, `DELETE /_control/calls` | which operations were called, by which clients |
 //! | `GET /_control/routes` | every operation that is simulated |
 //! | `GET`, `PUT /_control/state` | everything that exists |
 
 use http::{Method, StatusCode};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
     clock::ClockChange,
     face::{Reply, Request},
     faults::Fault,
+    limits::DOCUMENTED,
     server::Served,
     world::Export,
 };
@@ -49,6 +51,13 @@ const FAULT: &[&str] = &[
 
 /// A refusal of the control API.
 struct Refused(StatusCode, String);
+
+/// What switches the limits.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    on: bool,
+}
 
 type Answer = Result<Value, Refused>;
 
@@ -83,6 +92,12 @@ fn route(served: &Served, request: &Request) -> Answer {
             Ok(json!([]))
         }
         (&Method::DELETE, other) if other.starts_with("faults/") => remove(served, &other["faults/".len()..]),
+        (&Method::GET, "limits") => Ok(limits(served)),
+        (&Method::PUT, "limits") => {
+            let Switch { on } = read(request)?;
+            world.limits.switch(on);
+            Ok(limits(served))
+        }
         (&Method::GET, "ledger") => ledger(served, request),
         (&Method::GET, "calls") => Ok(json!(world.calls.rows())),
         (&Method::DELETE, "calls") => {
@@ -130,6 +145,11 @@ fn accounts(served: &Served) -> Value {
         })
     });
     Value::Array(accounts.collect())
+}
+
+fn limits(served: &Served) -> Value {
+    let limits = &served.world.limits;
+    json!({ "on": limits.are_on(), "called": limits.rows(), "documented": DOCUMENTED })
 }
 
 fn remove(served: &Served, id: &str) -> Answer {

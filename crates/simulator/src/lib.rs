@@ -6,7 +6,7 @@
 //!
 //! A [`World`] is everything there is: the [`plan`] (accounts, sizes, prices, loads; read from a world file, never
 //! changed afterwards), the [`estate`] (what exists in the accounts, and what existed), the [`clock`], the
-//! [`faults`] that are switched on, and the record of [`calls`]. A [`Face`] makes one vendor of it: it
+//! [`faults`] and the [`limits`] that are switched on, and the record of [`calls`]. A [`Face`] makes one vendor of it: it
 //! authenticates a request, finds the operation, and reads or changes the estate in the vendor's own words. There are
 //! three, [`aws`], [`azure`] and [`google`], and a [`server`] with one address for each, and one for the [`control`]
 //! of the simulator itself.
@@ -43,6 +43,7 @@ pub mod faults;
 pub mod google;
 pub mod keys;
 pub mod ledger;
+pub mod limits;
 pub mod load;
 pub mod plan;
 pub mod rest;

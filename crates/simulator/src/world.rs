@@ -1,6 +1,9 @@
 //! Everything there is, and how it began.
 
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::{
+    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Instant,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use marquee_types::Clock;
@@ -11,7 +14,8 @@ use crate::{
     clock::{ClockError, SimClock},
     estate::Estate,
     face::{Face, FaceName},
-    faults::Faults,
+    faults::{self, Effects, Faults, Refusal},
+    limits::Limits,
     plan::{Account, Plan},
     seed::Seed,
 };
@@ -36,6 +40,8 @@ pub struct World {
     pub entered: DateTime<Utc>,
     /// What goes wrong in it.
     pub faults: Faults,
+    /// How often may be called.
+    pub limits: Limits,
     /// Who called what.
     pub calls: Calls,
     estate: RwLock<Estate>,
@@ -107,6 +113,7 @@ impl World {
             plan,
             clock: SimClock::new(real, now, speed)?,
             entered: now,
+            limits: Limits::default(),
             calls: Calls::default(),
             estate: RwLock::default(),
         };
@@ -135,6 +142,15 @@ impl World {
     /// What exists, to be changed.
     pub fn write(&self) -> RwLockWriteGuard<'_, Estate> {
         self.estate.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What happens to a call: what faults make of it, and whether it is one too many.
+    pub fn happens(&self, call: faults::Call<'_>) -> Effects {
+        let mut effects = self.faults.on(call, self.clock.now());
+        if effects.refusal.is_none() && !self.limits.admit(call, Instant::now()) {
+            effects.refusal = Some(Refusal::Throttled { retry_after: None });
+        }
+        effects
     }
 
     /// Where randomness comes from.

@@ -6,6 +6,7 @@
 //! adapter has a retry loop of its own. Timers are tokio's, so that a test with paused time is exact; the dice
 //! of the jitter are a parameter ([`Dice`]).
 
+mod pace;
 mod redact;
 mod retry;
 mod throttle;
@@ -22,10 +23,12 @@ use std::{
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+pub use pace::{Allowance, RateLimit};
 pub use redact::Redactor;
 pub use retry::{Backoff, BudgetPolicy, Dice, RetryBudget};
 pub use throttle::{Throttle, ThrottlePolicy, Throttles};
 
+use self::pace::Pacer;
 use crate::{CloudError, ErrorKind, Retry};
 
 /// Which call is made, and where.
@@ -93,6 +96,7 @@ pub struct Layers {
 
 #[derive(Debug)]
 struct Shared {
+    pacer: Pacer,
     throttles: Throttles,
     budget: RetryBudget,
     redactor: Redactor,
@@ -100,14 +104,24 @@ struct Shared {
 }
 
 impl Layers {
-    /// Layers with dice of the operating system's randomness.
+    /// Layers with dice of the operating system's randomness, for a vendor that documents no rates.
     pub fn new(policy: Policy) -> Self {
         Self::with_dice(policy, Dice::random())
     }
 
+    /// The same for a vendor that does.
+    pub fn paced(policy: Policy, limits: &'static [RateLimit]) -> Self {
+        Self::with(policy, limits, Dice::random())
+    }
+
     /// Layers with given dice: a test that knows them knows every wait.
     pub fn with_dice(policy: Policy, dice: Dice) -> Self {
+        Self::with(policy, &[], dice)
+    }
+
+    fn with(policy: Policy, limits: &'static [RateLimit], dice: Dice) -> Self {
         let shared = Shared {
+            pacer: Pacer::new(limits),
             throttles: Throttles::new(policy.throttle),
             budget: RetryBudget::new(policy.budget),
             redactor: Redactor::default(),
@@ -229,9 +243,10 @@ impl Layers {
         F: FnMut() -> Fut + Send,
         Fut: Future<Output = Result<T, CloudError>> + Send,
     {
-        let held = throttle.reserve(Instant::now());
-        if Instant::now() + held >= deadline {
-            let message = "the cloud throttles this account; no turn within the time given";
+        let now = Instant::now();
+        let held = self.shared.pacer.reserve(site, now).max(throttle.reserve(now));
+        if now + held >= deadline {
+            let message = "the cloud limits how often it may be called; no turn within the time given";
             return Err(CloudError::new(site.cloud, site.operation, ErrorKind::Throttled, message));
         }
         if !held.is_zero() {

@@ -181,7 +181,7 @@ impl Heard<'_> {
         unsupported::check(service.name, dialect, &input)?;
         let region = self.region(account, &claim.region)?;
         let now = world.clock.now();
-        self.effects = world.faults.on(self.call(account, region, operation, &input), now);
+        self.effects = world.happens(self.call(account, region, operation, &input));
         if let Some(refusal) = &self.effects.refusal {
             return Err(fault_refusal(refusal, service, dialect));
         }

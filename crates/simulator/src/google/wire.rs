@@ -84,7 +84,7 @@ fn prepare<'w>(
     }
     let query = schemas.query(route, request.query_pairs())?;
     let account = account(world, route, &query, &identity)?;
-    let effects = world.faults.on(call_of(world, route, &query, account), world.clock.now());
+    let effects = world.happens(call_of(world, route, &query, account));
     Ok(Prepared { identity, account, query, effects })
 }
 

@@ -126,3 +126,20 @@ def test_a_health_check_follows_what_it_looks_at(dns, ec2, zone, launch, control
     assert {check, named} <= {one["Id"] for one in listed}
     dns.delete_health_check(HealthCheckId=check)
     assert refused(dns.get_health_check, HealthCheckId=check) == "NoSuchHealthCheck"
+
+
+def test_the_documented_rate_is_kept_once_it_is_switched_on(account, control):
+    zones = client("route53", account)
+    control.call("PUT", "/limits", {"on": True})
+    try:
+        with pytest.raises(ClientError) as refused:
+            for _ in range(200):
+                zones.list_hosted_zones(MaxItems="1")
+        assert refused.value.response["Error"]["Code"] == "Throttling"
+        [row] = control.call("GET", "/limits")["called"]
+        assert (row["service"], row["refused"]) == ("route53", 1)
+        assert row["let_through"] >= 50 and row["took_seconds"] >= row["least_seconds"]
+    finally:
+        control.call("PUT", "/limits", {"on": False})
+    for _ in range(60):
+        zones.list_hosted_zones(MaxItems="1")

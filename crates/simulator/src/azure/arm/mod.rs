@@ -209,7 +209,7 @@ fn happens(
         operation,
         later_page,
     };
-    world.faults.on(call, world.clock.now())
+    world.happens(call)
 }
 
 fn call<'a>(

@@ -82,7 +82,7 @@ impl Entra {
             operation: "token",
             ..Call::default()
         };
-        let effects = world.faults.on(call, world.clock.now());
+        let effects = world.happens(call);
         let outcome = refuse_by_fault(&effects, &form)
             .and_then(|()| self.grant(world, request, tenant_asked, &form, now));
         let reply = match outcome {

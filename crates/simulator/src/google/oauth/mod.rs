@@ -64,7 +64,7 @@ pub fn answer(world: &World, keys: &Keys, request: &Request) -> Reply {
         operation,
         ..Call::default()
     };
-    let effects = world.faults.on(call, world.clock.now());
+    let effects = world.happens(call);
     let reply = match granted.and_then(|identity| struck(&effects).map_or(Ok(identity), Err)) {
         Ok(identity) => {
             let mut body = json!({ "access_token": token::seal(world, &identity), "token_type": "Bearer", "expires_in": LIFETIME });
