@@ -25,8 +25,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     names.sort();
     let mut list = String::from("&[\n");
     for name in names {
-        let path = folder.join(&name).display().to_string();
-        writeln!(list, "    ({name:?}, include_str!({path:?})),")?;
+        // The text itself, not its path: a build that moves with its target folder must not look for it where it was made.
+        let text = fs::read_to_string(folder.join(&name))?;
+        writeln!(list, "    ({name:?}, {text:?}),")?;
     }
     list.push_str("]\n");
     fs::write(from_cargo("OUT_DIR")?.join("migrations.rs"), list)?;

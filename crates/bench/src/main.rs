@@ -77,10 +77,19 @@ struct SuiteArgs {
     #[arg(long, default_value_t = 15.0)]
     seconds: f64,
     /// Instances of the inventories to sync
-    #[arg(long, value_delimiter = ',', default_value = "10000,100000")]
+    #[arg(long, value_delimiter = ',', default_value = "10000,100000", num_args = 0..)]
     inventories: Vec<usize>,
+    /// Resources of each of the three simulated clouds
+    #[arg(long, value_delimiter = ',', default_value = "10000,100000", num_args = 0..)]
+    simulated: Vec<usize>,
+    /// Leave out the syncs under the vendors' documented rates
+    #[arg(long)]
+    no_limits: bool,
+    /// Connected providers of which one in twenty hangs and one in twenty refuses
+    #[arg(long, default_value_t = 1_000)]
+    fleet: usize,
     /// Connections of the load generator
-    #[arg(long, value_delimiter = ',', default_value = "64,1000")]
+    #[arg(long, value_delimiter = ',', default_value = "64,1000", num_args = 0..)]
     connections: Vec<usize>,
 }
 
@@ -115,6 +124,9 @@ async fn main() -> ExitCode {
                 organizations: args.organizations,
                 seconds: args.seconds,
                 inventories: args.inventories,
+                simulated: args.simulated,
+                limits: !args.no_limits,
+                fleet: args.fleet,
                 connections: args.connections,
             };
             suite::run(&plan).await

@@ -103,6 +103,8 @@ enum FaultKind {
     DoubledItems,
     /// Items slip out between pages
     MissingItems,
+    /// Pages are shorter than asked for
+    ShortPages,
     /// What is made is not seen for a while
     Unseen,
     /// No capacity for instances
@@ -168,6 +170,9 @@ struct FaultArgs {
     /// quota: what may be had
     #[arg(long, value_name = "UNITS")]
     limit: Option<u64>,
+    /// short-pages: how many items a page has at most
+    #[arg(long, value_name = "COUNT")]
+    items: Option<usize>,
     #[command(flatten)]
     at: ControlArgs,
 }
@@ -351,6 +356,7 @@ impl FaultArgs {
             ("seconds", json!(self.seconds)),
             ("size", json!(self.size)),
             ("limit", json!(self.limit)),
+            ("items", json!(self.items)),
         ];
         let given = members.into_iter().filter(|(_, value)| !value.is_null());
         Value::Object(given.map(|(name, value)| (name.to_owned(), value)).collect())

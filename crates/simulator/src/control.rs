@@ -47,6 +47,7 @@ const FAULT: &[&str] = &[
     "seconds",
     "size",
     "limit",
+    "items",
 ];
 
 /// A refusal of the control API.

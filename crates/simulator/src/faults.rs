@@ -47,6 +47,11 @@ pub enum Kind {
     DoubledItems,
     /// An item slips out between two pages.
     MissingItems,
+    /// Pages are shorter than asked for, as vendors reserve for themselves.
+    ShortPages {
+        /// Items on a page, at most.
+        items: usize,
+    },
     /// What is made is not seen for a while: eventual consistency.
     Unseen {
         /// Seconds of simulated time.
@@ -181,6 +186,8 @@ pub struct Lens {
     pub doubles: bool,
     /// Items are left out.
     pub misses: bool,
+    /// The most items on a page, whatever was asked for.
+    pub most: Option<usize>,
 }
 
 /// Where there is no capacity.
@@ -335,6 +342,10 @@ impl Effects {
             Kind::CutOff => self.cut = true,
             Kind::DoubledItems => self.lens.doubles = true,
             Kind::MissingItems => self.lens.misses = true,
+            Kind::ShortPages { items } => {
+                let items = (*items).max(1);
+                self.lens.most = Some(self.lens.most.map_or(items, |other| other.min(items)));
+            }
             Kind::Unseen { seconds } => {
                 self.unseen = TimeDelta::seconds(i64::try_from(*seconds).unwrap_or(i64::MAX / 1_000));
             }

@@ -36,6 +36,7 @@ pub mod azure;
 pub mod calls;
 pub mod charges;
 pub mod clock;
+mod connect;
 pub mod control;
 pub mod estate;
 pub mod face;

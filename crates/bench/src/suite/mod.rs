@@ -1,7 +1,9 @@
 //! The whole of `make bench`: a fresh database, the server as it is released, and every figure of
 //! docs/performance.md, one after the other.
 
+mod fleet;
 mod server;
+mod simulated;
 mod stock;
 
 use std::{
@@ -32,6 +34,12 @@ pub struct Plan {
     pub seconds: f64,
     /// Instances of the first inventory, and of the large one; none are left out.
     pub inventories: Vec<usize>,
+    /// Resources of each simulated cloud, in turn; none leave these out.
+    pub simulated: Vec<usize>,
+    /// Whether to sync under the vendors' documented rates.
+    pub limits: bool,
+    /// Providers of the fleet, some of which are in trouble; none leaves it out.
+    pub fleet: usize,
     /// Connections of the load generator, in turn; none leave the API out.
     pub connections: Vec<usize>,
 }
@@ -45,6 +53,15 @@ pub async fn run(plan: &Plan) -> Result<()> {
         migrate::run(&database.urls().admin).await?;
         say(&format!("PostgreSQL {}, {}", database.version(), server::machine()));
         inventory(plan, &database).await?;
+        for resources in &plan.simulated {
+            simulated::run(&plan.marquee, &database, *resources).await?;
+        }
+        if plan.limits {
+            simulated::limits(&plan.marquee, &database).await?;
+        }
+        if plan.fleet > 0 {
+            fleet::run(&plan.marquee, &database, plan.fleet).await?;
+        }
         if !plan.connections.is_empty() {
             requests(plan, &database, &options.data_dir).await?;
         }

@@ -137,7 +137,8 @@ impl Owner {
         super::success(answer.status().as_u16(), answer.json().await?)
     }
 
-    async fn get(&self, path: &str) -> Result<Value> {
+    /// Gets.
+    pub async fn get(&self, path: &str) -> Result<Value> {
         let answer = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await?;
         super::success(answer.status().as_u16(), answer.json().await?)
     }
@@ -145,13 +146,19 @@ impl Owner {
     /// Syncs a provider; the seconds from the request to the committed end.
     pub async fn sync(&self, provider: &str) -> Result<f64> {
         let began = Instant::now();
+        self.operation(provider).await?;
+        Ok(began.elapsed().as_secs_f64())
+    }
+
+    /// Syncs a provider; the operation at its end.
+    pub async fn operation(&self, provider: &str) -> Result<Value> {
         let started = self.post(&format!("/api/cloud/providers/{provider}/sync"), &Value::Null).await?;
         let id = started["operation"]["id"].as_str().context("a sync without an operation")?.to_owned();
         loop {
             let operation = self.get(&format!("/api/operations/{id}/wait?timeout_seconds=60")).await?;
             if operation["done"] == true {
                 ensure!(operation["state"] == "succeeded", "the sync ended so: {operation}");
-                return Ok(began.elapsed().as_secs_f64());
+                return Ok(operation);
             }
         }
     }

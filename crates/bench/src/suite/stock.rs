@@ -1,6 +1,6 @@
 //! A full database: as many providers and resources in every organization as the figures speak of.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -46,6 +46,15 @@ const TAGS: &str = "
 const NOW: &str = "SELECT pg_current_xact_id()::text::bigint";
 const ROWS_WRITTEN: &str = "SELECT count(*) FROM cloud_resources WHERE xmin::text::bigint >= $1";
 
+/// Of the fleet's good providers, how many have been synced, and how long ago the stalest of their scopes was complete.
+const SYNCED: &str = "
+    SELECT count(*) FROM cloud_providers WHERE name LIKE 'good %' AND last_sync_state = 'succeeded'";
+const OLDEST: &str = "
+    SELECT coalesce(max(extract(epoch FROM clock_timestamp() - s.complete_at)), 0)::float8
+      FROM sync_scopes s
+      JOIN cloud_providers p ON p.organization_id = s.organization_id AND p.id = s.provider_id
+     WHERE p.name LIKE 'good %'";
+
 /// Fills every organization but those of the inventories; how long that took.
 pub async fn fill(admin: &SecretString, each: u32) -> Result<f64> {
     let began = Instant::now();
@@ -70,6 +79,18 @@ pub async fn now(admin: &SecretString) -> Result<i64> {
 /// Rows of the inventory that were inserted or updated since.
 pub async fn rows_written(admin: &SecretString, since: i64) -> Result<i64> {
     Ok(connect(admin).await?.query_one(ROWS_WRITTEN, &[&since]).await?.get(0))
+}
+
+/// How many of the fleet's good providers have been synced.
+pub async fn synced(admin: &SecretString) -> Result<usize> {
+    let count: i64 = connect(admin).await?.query_one(SYNCED, &[]).await?.get(0);
+    Ok(usize::try_from(count)?)
+}
+
+/// How old the oldest knowledge of the fleet's good providers is.
+pub async fn oldest(admin: &SecretString) -> Result<Duration> {
+    let seconds: f64 = connect(admin).await?.query_one(OLDEST, &[]).await?.get(0);
+    Ok(Duration::from_secs_f64(seconds.max(0.0)))
 }
 
 async fn connect(admin: &SecretString) -> Result<Client> {

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
-use marquee_simulator::{FaceName, Options, Simulator, plan::Account, world::built_in};
+use marquee_simulator::{Options, Simulator, plan::Account, world::built_in};
 use marquee_types::Clock;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -77,27 +77,7 @@ impl Clouds {
     }
 
     fn provider(&self, account: &Account) -> Option<Value> {
-        let at = self.simulator.addresses();
-        let mut keys = self.simulator.credentials(account.face, &account.id)?;
-        let regions: Vec<_> = account.regions.iter().map(|region| region.id.clone()).collect();
-        let mut body = match account.face {
-            FaceName::Aws => json!({ "kind": "aws",
-                "credentials": { "type": "static", "access_key_id": keys["access_key_id"],
-                    "secret_access_key": keys["secret_access_key"] },
-                "settings": { "regions": regions, "endpoint_url": at.aws } }),
-            FaceName::Azure => json!({ "kind": "azure",
-                "credentials": { "type": "client_secret", "tenant_id": keys["tenant_id"],
-                    "client_id": keys["client_id"], "client_secret": keys["client_secret"] },
-                "settings": { "subscription_id": account.id, "endpoint_url": at.azure, "authority_url": at.azure,
-                    "ca_certificate": at.certificate } }),
-            FaceName::Google => {
-                // Beside the key there is what federation needs.
-                keys.as_object_mut()?.remove("workload_identity");
-                json!({ "kind": "gcp", "credentials": keys,
-                    "settings": { "project_id": account.id, "endpoint_url": at.google } })
-            }
-        };
-        body["name"] = json!(account.name);
+        let mut body = self.simulator.provider(account)?;
         body["sync_interval_seconds"] = json!(60);
         Some(body)
     }

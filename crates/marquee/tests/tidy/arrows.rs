@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{assert_none, tree};
 
-/// A crate, and those of ours that it may use; adapters and the simulator use each other's judges in
+/// A crate, and those of ours that it may use; adapters, `control` and the simulator use each other's judges in
 /// their tests only. A crate that is not here may not exist.
 const ARROWS: &[(&str, &[&str])] = &[
     ("types", &[]),
@@ -16,10 +16,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("simulator", &["types", "clouds"]),
     ("db", &["types"]),
     ("jobs", &["types", "db"]),
-    ("control", &["types", "reckon", "clouds", "cloud-aws", "cloud-azure", "cloud-gcp", "db", "jobs"]),
+    (
+        "control",
+        &["types", "reckon", "clouds", "cloud-aws", "cloud-azure", "cloud-gcp", "db", "jobs", "simulator"],
+    ),
     ("cli", &[]),
     ("marquee", &["types", "db", "control", "cli", "simulator"]),
-    ("bench", &["types", "reckon", "clouds", "cloud-aws", "db", "jobs", "control"]),
+    ("bench", &["types", "reckon", "clouds", "cloud-aws", "db", "jobs", "control", "simulator"]),
 ];
 
 /// The one file of `control` that may name an adapter: there the registry is built, to be passed in.

@@ -47,9 +47,11 @@ pub(super) fn page<'a>(
 ) -> Result<Page<'a>, BadToken> {
     let from = listing.token.map(|token| open(token, listing)).transpose()?;
     let Some(shelf) = shelf else { return Ok(Page { things: vec![], next: None }) };
+    let limit = listing.limit.min(listing.lens.most.unwrap_or(usize::MAX)).max(1);
     let first: Bound<(Arc<str>, Arc<str>)> = match (from, listing.place) {
-        // A page whose items are doubled begins again with the last one of the page before.
-        (Some(key), _) if listing.lens.doubles => Bound::Included(key),
+        // A page whose items are doubled begins again with the last one of the page before; one of a single item would
+        // not get on.
+        (Some(key), _) if listing.lens.doubles && limit > 1 => Bound::Included(key),
         (Some(key), _) => Bound::Excluded(key),
         (None, Some(place)) => Bound::Included((place.into(), "".into())),
         (None, None) => Bound::Unbounded,
@@ -58,7 +60,6 @@ pub(super) fn page<'a>(
         .range((first, Bound::Unbounded))
         .take_while(|((place, _), _)| listing.place.is_none_or(|wanted| wanted == place.as_ref()));
     let mut seen = inside.filter(|(_, thing)| thing.is_seen(listing.now) && wanted(thing));
-    let limit = listing.limit.max(1);
     let mut things = Vec::with_capacity(limit.min(1_000));
     let mut last = None;
     while things.len() < limit {

@@ -48,6 +48,16 @@ proptest! {
     }
 
     #[test]
+    fn a_page_is_as_short_as_the_fault_says(count in 0_usize..40, most in 1_usize..5, doubles: bool) {
+        let lens = Lens { most: Some(most), doubles, ..Lens::default() };
+        let unique: std::collections::BTreeSet<_> = walk(&estate(count), 1_000, lens).into_iter().collect();
+        prop_assert_eq!(unique.len(), count);
+        let first = estate(count);
+        let first = first.list("1", "kind", listing(1_000, None, lens), |_| true).unwrap();
+        prop_assert_eq!(first.things.len(), count.min(most));
+    }
+
+    #[test]
     fn doubled_and_missing_items_are_between_pages(count in 10_usize..40, limit in 2_usize..6) {
         let doubled = walk(&estate(count), limit, Lens { doubles: true, ..Lens::default() });
         let unique: std::collections::BTreeSet<_> = doubled.iter().collect();

@@ -88,6 +88,7 @@ fn page(
         Some(Ok(limit)) if limit > 0 => limit.min(100),
         Some(_) => return Err(Refusal::new("InvalidInput", "MaxItems must be a number from 1 on")),
     };
+    let limit = limit.min(ask.effects.lens.most.unwrap_or(usize::MAX));
     let all = estate.all(ask.owner(), kind, Some(GLOBAL), ask.now).filter(|thing| wanted(thing));
     let all: Vec<&Thing> = all.collect();
     let marker = ask.text("Marker").map(bare).filter(|marker| !marker.is_empty());
@@ -99,7 +100,7 @@ fn page(
             .ok_or_else(|| Refusal::new("InvalidInput", format!("The marker {marker} is not valid")))?,
     };
     let next = all.get(first + limit);
-    if ask.effects.lens.doubles {
+    if ask.effects.lens.doubles && limit > 1 {
         first = first.saturating_sub(1);
     }
     let mut things: Vec<&Thing> = all.iter().copied().skip(first).take(limit).collect();

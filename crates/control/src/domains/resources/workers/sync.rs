@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use marquee_clouds::{CloudError, ErrorKind, Scope};
+use marquee_clouds::{Cloud, CloudError, ErrorKind, Scope};
 use marquee_db::{DbError, Org, Tx};
 use marquee_jobs::{NewStep, OperationKind, OperationOutcome, StepContext, StepDone, StepError};
 use marquee_types::{OperationState, ProviderId};
@@ -27,6 +27,9 @@ pub const SYNC: &str = "sync_provider";
 /// The first step; all others are named after their scope.
 pub const DISCOVER: &str = "discover";
 
+/// How long a cloud may take to say whose the credentials are.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Syncs providers.
 #[derive(Debug)]
 pub struct SyncOperation {
@@ -45,6 +48,7 @@ impl SyncOperation {
             .cloud
             .inventory()
             .ok_or_else(|| StepError::permanent("unsupported", "this cloud has no inventory"))?;
+        reach(&*connected.cloud).await?;
         let scopes = inventory.scopes(&connected.regions).await.map_err(|error| cloud_error(&error))?;
         if scopes.is_empty() {
             return Err(StepError::permanent("protocol", "the cloud named no region to list"));
@@ -147,6 +151,26 @@ impl OperationKind for SyncOperation {
 
     fn deadline(&self, _: &str) -> Duration {
         Duration::from_hours(2)
+    }
+}
+
+/// Whether there is a cloud that answers and takes the credentials: found out once, so that neither a wrong key is
+/// reported by every scope nor a cloud that hangs is waited for by each. Whatever else fails, scopes find out themselves.
+async fn reach(cloud: &dyn Cloud) -> Result<(), StepError> {
+    let Ok(answer) = tokio::time::timeout(PATIENCE, cloud.identity()).await else {
+        let detail =
+            format!("the cloud did not say within {} s whose credentials these are", PATIENCE.as_secs());
+        return Err(StepError::permanent(ErrorKind::Timeout.as_str(), detail));
+    };
+    match answer {
+        Err(error) if error.kind == ErrorKind::Unauthenticated => Err(cloud_error(&error)),
+        // No answer at all: one that is an error would have a code.
+        Err(error)
+            if error.code.is_none() && matches!(error.kind, ErrorKind::Timeout | ErrorKind::Unavailable) =>
+        {
+            Err(cloud_error(&error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,0 +1,7 @@
+//! Syncs of the simulated clouds, as a user has them: connected through the API, changed by their vendors' own clients, and
+//! in every kind of trouble.
+
+mod bed;
+mod interleaving;
+mod story;
+mod trouble;
