@@ -288,9 +288,16 @@ pub async fn a_failing_region_fails_alone(rig: &Rig) {
     let (broken, cloud) = &rig.failing;
     let inventory = cloud.inventory().unwrap_or_else(|| panic!("no inventory"));
     let scopes = inventory.scopes(&rig.regions).await.unwrap_or_else(|error| panic!("{error}"));
+    let (mut whole, mut failed) = (0, 0);
     for scope in scopes {
         let mut collected = Collected::default();
-        match inventory.list(&scope, &mut collected).await {
+        let listed = inventory.list(&scope, &mut collected).await;
+        if listed.is_ok() {
+            whole += 1
+        } else {
+            failed += 1
+        }
+        match listed {
             Ok(()) => assert_ne!(&scope.region, broken, "{} came from a broken region", scope.service),
             Err(error) => {
                 // What lies in no region may have parts in the broken one.
@@ -300,6 +307,7 @@ pub async fn a_failing_region_fails_alone(rig: &Rig) {
             }
         }
     }
+    assert!(whole > 0 && failed > 0, "{whole} scopes were listed, {failed} failed");
 }
 
 /// An unchanged resource is not written at all: so nothing may change because time passes.

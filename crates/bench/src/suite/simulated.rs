@@ -177,6 +177,8 @@ fn plan(groups: Groups<'_>) -> Result<String> {
             regions.join(", ")
         )?;
         for (what, count) in groups {
+            // What stands in it cannot be older than a network.
+            let oldest = if *what == "network" { 390 } else { 380 };
             let size = match *what {
                 "instance" => vendor.size,
                 "disk" => vendor.disk,
@@ -185,7 +187,7 @@ fn plan(groups: Groups<'_>) -> Result<String> {
             write!(
                 text,
                 "[[accounts.groups]]\nwhat = \"{what}\"\nname = \"{}\"\ncount = {count}\nsize = \"{size}\"\ngib = 30\n\
-                 tags = {{ app = \"bench\", env = \"production\" }}\nage_days = [380, 1]\n",
+                 tags = {{ app = \"bench\", env = \"production\" }}\nage_days = [{oldest}, 1]\n",
                 name_of(what)
             )?;
         }
