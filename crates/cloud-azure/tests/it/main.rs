@@ -7,3 +7,4 @@ mod conformance;
 mod docs;
 mod faults;
 mod inventory;
+mod permissions;
