@@ -11,4 +11,5 @@ mod front;
 mod gaps;
 mod inventory;
 mod permissions;
+mod policy;
 mod simulated;

@@ -14,10 +14,10 @@ use marquee_types::Clock;
 use serde_json::{Value, json};
 
 const ACCOUNT: &str = "210987654321";
-const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
+pub const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
 
 /// A simulator of the world `wedding-season` whose clock stands still.
-async fn simulator() -> Arc<Simulator> {
+pub async fn simulator() -> Arc<Simulator> {
     // Another test of this process may have installed it before.
     drop(rustls::crypto::ring::default_provider().install_default());
     let now = Some("2026-06-20T12:00:00Z".parse().unwrap());
@@ -25,7 +25,7 @@ async fn simulator() -> Arc<Simulator> {
     Arc::new(Simulator::start(options).await.unwrap())
 }
 
-fn cloud(simulator: &Simulator, secret: Option<&str>) -> Arc<dyn Cloud> {
+pub fn cloud(simulator: &Simulator, secret: Option<&str>) -> Arc<dyn Cloud> {
     let keys = simulator.credentials(FaceName::Aws, ACCOUNT).unwrap();
     let secret = secret.map_or_else(|| keys["secret_access_key"].clone(), |secret| json!(secret));
     let connection = Connection {
@@ -52,7 +52,7 @@ fn a_minute(simulator: &Arc<Simulator>) -> Box<dyn Fn() + Send + Sync> {
     })
 }
 
-fn fault(simulator: &Simulator, fault: Value) {
+pub fn fault(simulator: &Simulator, fault: Value) {
     let fault: Fault = serde_json::from_value(fault).unwrap();
     simulator.world().faults.add(fault).unwrap();
 }
