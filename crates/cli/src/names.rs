@@ -85,7 +85,7 @@ fn refusal(given: &str, singular: &str, command: &str, all: &[Named], near: &[Na
         return Failure::Usage(what);
     }
     let hint = match (near, all) {
-        ([_, ..], _) => format!("near are: {}; `{command}` shows all", told(near)),
+        ([_, ..], _) => format!("did you mean {}? `{command}` shows all", told(near)),
         ([], []) => format!("there is no {singular} yet"),
         ([], _) => format!("`{command}` shows those there are: {}", told(all)),
     };

@@ -280,11 +280,30 @@ impl Performance<'_> {
     /// Names the flags that stand for the places a refusal points to.
     fn explain(&self, failure: Failure) -> Failure {
         let Failure::Problem { status, problem, hint, .. } = failure else { return failure };
+        let hint = hint.or_else(|| unverified(&problem));
         let fields = self.operation.body.iter().flat_map(|body| &body.fields).filter(|field| !field.secret);
         let fields = fields.map(|field| (field.json_pointer(), format!("--{}", field.flag)));
         let query = self.operation.query.iter();
         let query = query.map(|parameter| (format!("?{}", parameter.name), format!("--{}", parameter.flag)));
         Failure::Problem { status, problem, hint, flags: fields.chain(query).collect() }
+    }
+}
+
+/// What to do about credentials that a cloud did not accept.
+fn unverified(problem: &Value) -> Option<String> {
+    if problem["code"] != "provider_verification_failed" {
+        return None;
+    }
+    let cloud = problem["cloud"]["cloud"].as_str().unwrap_or_default();
+    match problem["cloud"]["kind"].as_str() {
+        Some("unauthenticated") => Some(
+            "nothing was stored: the credentials are mistyped, expired or revoked, or for another endpoint"
+                .into(),
+        ),
+        Some("permission_denied") => Some(format!(
+            "nothing was stored: `marquee providers policy {cloud}` prints what the credentials must be allowed"
+        )),
+        _ => None,
     }
 }
 

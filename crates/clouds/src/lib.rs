@@ -8,6 +8,8 @@
 //! An adapter is a crate with a [`Connector`]: it turns credentials and settings into a [`Cloud`]. It knows
 //! nothing of organizations, databases or HTTP routes, and nothing here knows a vendor.
 
+#[cfg(feature = "conformance")]
+pub mod account;
 pub mod attributes;
 pub mod capability;
 #[cfg(feature = "conformance")]

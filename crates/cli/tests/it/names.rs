@@ -38,7 +38,7 @@ async fn an_unknown_name_is_told_with_those_that_come_near() {
     assert_eq!(
         outcome.stderr,
         "error: no provider is called “prodution”\n  \
-         hint: near are: production (prv_production); `marquee providers list` shows all\n"
+         hint: did you mean production (prv_production)? `marquee providers list` shows all\n"
     );
     let server = Server::new([page(&["production", "staging"], None)]).await;
     let outcome =

@@ -12,4 +12,5 @@ mod gaps;
 mod inventory;
 mod permissions;
 mod policy;
+mod real;
 mod simulated;

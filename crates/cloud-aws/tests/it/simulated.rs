@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use marquee_cloud_aws::AwsConnector;
 use marquee_clouds::{
     Cloud, Connection, Connector as _, ServerRules,
-    conformance::{Gap, Rig},
+    conformance::{Failing, Gap, Rig},
     layers::{Backoff, Policy},
 };
 use marquee_simulator::{FaceName, Options, Simulator, clock::ClockChange, faults::Fault, world::built_in};
@@ -57,7 +57,7 @@ pub fn fault(simulator: &Simulator, fault: Value) {
     simulator.world().faults.add(fault).unwrap();
 }
 
-async fn rig() -> Rig {
+pub async fn rig() -> Rig {
     let (good, failing, hanging) = (simulator().await, simulator().await, simulator().await);
     // The account itself is asked for in the home region, which is another.
     fault(&failing, json!({ "kind": "region_lost", "region": "us-east-1" }));
@@ -67,9 +67,14 @@ async fn rig() -> Rig {
         regions: REGIONS.map(str::to_owned).to_vec(),
         wrong_secret: cloud(&good, Some("not+the+secret/of+this+key/but+as+long+40")),
         hanging: cloud(&hanging, None),
-        failing: ("us-east-1".to_owned(), cloud(&failing, None)),
+        failing: Failing {
+            region: "us-east-1".to_owned(),
+            regions: REGIONS.map(str::to_owned).to_vec(),
+            cloud: cloud(&failing, None),
+        },
         paged: vec![],
         complete: true,
+        writes: true,
         let_time_pass: a_minute(&good),
         gaps: GAPS,
         keep: Box::new((good, failing, hanging)),

@@ -8,3 +8,4 @@ mod docs;
 mod faults;
 mod inventory;
 mod permissions;
+mod real;

@@ -267,7 +267,8 @@ pub fn policy(app: &App, kind: &str, query: PolicyQuery) -> Result<Policy, Fault
         return Err(Fault::invalid("?with", format!("{unknown}: {expected}")));
     }
     groups.retain(|group| group.name == INVENTORY || wanted.contains(&group.name));
-    let request = PolicyRequest { groups, subscription: query.subscription, format: query.format };
+    let format = query.format.map(Into::into);
+    let request = PolicyRequest { groups, subscription: query.subscription, format };
     let written = connector.policy(&request).map_err(|error| Fault::Invalid(vec![error]))?;
     Ok(Policy {
         kind: kind.to_owned(),

@@ -223,7 +223,26 @@ pub struct PolicyQuery {
     pub subscription: Option<String>,
     /// What it is written in: the vendor's usual form if left out; Google Cloud also takes `json`.
     #[param(inline)]
-    pub format: Option<PolicyFormat>,
+    pub format: Option<DocumentFormat>,
+}
+
+marquee_types::words! {
+    /// What a policy can be asked for in.
+    pub enum DocumentFormat {
+        /// JSON.
+        Json = "json",
+        /// YAML.
+        Yaml = "yaml",
+    }
+}
+
+impl From<DocumentFormat> for PolicyFormat {
+    fn from(format: DocumentFormat) -> Self {
+        match format {
+            DocumentFormat::Json => Self::Json,
+            DocumentFormat::Yaml => Self::Yaml,
+        }
+    }
 }
 
 /// What a credential must be allowed, as a document that the vendor's own tools take.
