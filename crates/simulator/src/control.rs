@@ -45,6 +45,8 @@ const FAULT: &[&str] = &[
     "seconds",
     "size",
     "limit",
+    "permissions",
+    "except",
 ];
 
 /// A refusal of the control API.
