@@ -44,7 +44,10 @@ fn is_method(word: &str) -> bool {
     let parts: Vec<&str> = word.split('.').collect();
     let letters = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphabetic());
     let services = ["cloudbilling", "cloudresourcemanager", "compute", "dns", "monitoring", "sql", "storage"];
-    services.contains(&parts[0]) && parts.len() > 2 && parts.iter().all(letters) && !word.ends_with(".com")
+    services.contains(&parts[0])
+        && parts.len() > 2
+        && parts.iter().all(letters)
+        && parts.last() != Some(&"com")
 }
 
 #[test]
