@@ -18,7 +18,8 @@ ARGS ?=
 .DEFAULT_GOAL := help
 # The steps of `make test` share the machine's cores already, and the cheapest refusal should come first.
 .NOTPARALLEL:
-.PHONY: help run build test test-tools fmt fmt-check lint deny doctest nextest openapi emulator bench coverage conform-aws clean
+.PHONY: help run build test test-tools fmt fmt-check lint deny doctest nextest openapi emulator bench coverage conform \
+	conform-aws conform-azure conform-gcp clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -72,9 +73,19 @@ coverage: ## Measure which lines the tests reach, and hold the floors
 	@scripts/setup test
 	@scripts/coverage
 
-conform-aws: ## Run the provider conformance suite of the AWS adapter against moto
+conform: ## Run every adapter's tests: the conformance suite against moto and the simulator
 	@scripts/setup test
-	.venv/bin/cargo-nextest nextest run --package marquee-cloud-aws $(ARGS)
+	.venv/bin/cargo-nextest nextest run --package marquee-cloud-aws --package marquee-cloud-azure \
+		--package marquee-cloud-gcp --locked $(ARGS)
+
+conform-aws: ## Run the conformance suite against a real AWS account; reads only unless WRITE=1
+	@scripts/conform aws $(ARGS)
+
+conform-azure: ## The same against a real Azure subscription
+	@scripts/conform azure $(ARGS)
+
+conform-gcp: ## The same against a real Google Cloud project
+	@scripts/conform gcp $(ARGS)
 
 clean: ## Remove what was built and the test tools; never a data directory
 	cargo clean

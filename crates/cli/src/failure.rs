@@ -29,6 +29,13 @@ pub enum Failure {
         /// What to do.
         hint: String,
     },
+    /// Nothing has the name that was given.
+    NoSuchName {
+        /// What was looked for.
+        what: String,
+        /// What there is.
+        hint: String,
+    },
     /// The server refused.
     Problem {
         /// The HTTP status.
@@ -67,6 +74,7 @@ impl Failure {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
             Self::Local(_) | Self::NotMarquee { .. } | Self::Output(_) => Exit::Failure,
             Self::Unreachable { .. } => Exit::Unavailable,
+            Self::NoSuchName { .. } => Exit::NotFound,
             Self::Problem { status, .. } => Exit::of_status(*status),
             Self::Operation { exit, .. } => *exit,
             Self::NotWell(_) => Exit::CloudFailed,
@@ -82,7 +90,9 @@ impl Failure {
             Self::Usage(what) | Self::Local(what) | Self::Operation { what, .. } | Self::NotWell(what) => {
                 headline(paint, what)
             }
-            Self::Unreachable { what, hint } | Self::NotMarquee { what, hint } => {
+            Self::Unreachable { what, hint }
+            | Self::NotMarquee { what, hint }
+            | Self::NoSuchName { what, hint } => {
                 format!("{}{}", headline(paint, what), hint_line(hint))
             }
             Self::Problem { status, problem, flags, hint } => {

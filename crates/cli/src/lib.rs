@@ -2,8 +2,8 @@
 //! document says.
 //!
 //! Reading order: [`spec`] and [`schema`] read the document; [`naming`] and [`nouns`] say how things are called and
-//! shown; [`tree`] makes the command line of them. A command is carried out by [`perform`], which builds a body
-//! ([`body`], [`secrets`]), sends it ([`http`], with [`contexts`] for where and who), waits ([`wait`]) and writes the
+//! shown; [`tree`] makes the command line of them. A command is carried out by [`perform`], which finds things by
+//! name ([`names`]), builds a body ([`body`], [`secrets`]), sends it ([`http`], with [`contexts`] for where and who), waits ([`wait`]) and writes the
 //! result ([`output`]). [`surroundings`] is the machine, as a value; [`failure`] and [`exit`] are how it can end.
 //!
 //! What is absent: wire types. An operation that is added to the API is a command in the next build.
@@ -18,6 +18,7 @@ mod exit;
 mod failure;
 mod http;
 mod login;
+mod names;
 mod naming;
 mod nouns;
 mod output;

@@ -28,6 +28,21 @@ pub struct Noun {
     pub secret_variables: &'static [(&'static str, &'static str)],
     /// The form a union takes when nothing points to another: the first whose condition holds.
     pub default_tags: &'static [DefaultTag],
+    /// How one of them is found by what people call it.
+    pub by_name: Option<ByName>,
+    /// Verbs whose answer holds a document that is shown as it is: the verb, and the place of the document.
+    pub documents: &'static [(&'static str, &'static str)],
+    /// What is said to a person before a secret group is asked for: a field of the body and its value, and the lines.
+    pub guidance: &'static [((&'static str, &'static str), &'static str)],
+}
+
+/// How things that people gave names to are found.
+#[derive(Debug, Clone, Copy)]
+pub struct ByName {
+    /// What every id begins with.
+    pub prefix: &'static str,
+    /// The operation that lists them, each with its `id` and `name`.
+    pub list: &'static str,
 }
 
 /// The tag's place; a field of the body and the value it must have, if that decides; and the tag's value.
@@ -53,6 +68,9 @@ const BLANK: Noun = Noun {
     removal: "",
     secret_variables: &[],
     default_tags: &[],
+    by_name: None,
+    documents: &[],
+    guidance: &[],
 };
 
 const COMMON_VERBS: &[(&str, &str)] = &[("get", "show"), ("delete", "remove")];
@@ -95,6 +113,7 @@ pub static NOUNS: &[Noun] = &[
         other_columns: &[
             ("regions", &[("REGION", "id"), ("NAME", "name"), ("ENABLED", "enabled")]),
             ("services", &[("SERVICE", "id"), ("NAME", "name"), ("REGIONS", "regions")]),
+            ("kinds", &[("KIND", "kind"), ("NAME", "title"), ("NEEDS", "groups.permissions.permission")]),
             (
                 "scopes",
                 &[
@@ -126,16 +145,26 @@ pub static NOUNS: &[Noun] = &[
       --endpoint-url http://127.0.0.1:5000",
             ),
             ("list", "  marquee providers list\n  marquee providers list --all --output csv > providers.csv"),
-            ("sync", "  marquee providers sync prv_01989f2c… --wait"),
+            ("sync", "  marquee providers sync production --wait"),
+            (
+                "policy",
+                "  # What a key, a service principal or a service account must be allowed
+  marquee providers policy aws > marquee-policy.json
+  marquee providers policy azure --subscription 3f6d1c52-8f0e-4d2b-9a57-6c1e0b7d4a21
+  marquee providers policy gcp --format json
+
+  # With the vendor's own commands that make a credential of it
+  marquee providers policy aws -o json",
+            ),
             (
                 "update",
-                "  marquee providers update prv_01989f2c… --name staging
+                "  marquee providers update production --name staging
   # New keys, asked for without an echo
-  marquee providers update prv_01989f2c… --credentials-prompt
+  marquee providers update production --credentials-prompt
   # Back to the default
   marquee providers update prv_01989f2c… --clear endpoint-url",
             ),
-            ("test", "  marquee providers test prv_01989f2c…"),
+            ("test", "  marquee providers test production"),
         ],
         removal: "Its resources leave the inventory; their history stays.",
         secret_variables: &[
@@ -154,6 +183,26 @@ pub static NOUNS: &[Noun] = &[
             ("credentials.type", Some(("kind", "azure")), "client_secret"),
             ("credentials.type", Some(("kind", "gcp")), "service_account"),
             ("credentials.type", None, "static"),
+        ],
+        by_name: Some(ByName { prefix: "prv_", list: "providers.list" }),
+        documents: &[("policy", "document")],
+        guidance: &[
+            (
+                ("kind", "aws"),
+                "For a key that may only read: marquee providers policy aws > marquee-policy.json, then
+  aws iam create-policy --policy-name marquee --policy-document file://marquee-policy.json",
+            ),
+            (
+                ("kind", "azure"),
+                "For a principal that may only read: marquee providers policy azure > marquee-role.json, then
+  az role definition create --role-definition @marquee-role.json",
+            ),
+            (
+                ("kind", "gcp"),
+                "For an account that may only read: marquee providers policy gcp > marquee-role.yaml, then
+  gcloud iam roles create marqueeReader --project PROJECT --file marquee-role.yaml; \
+                 a key's file goes to --credentials-file",
+            ),
         ],
     },
     Noun {

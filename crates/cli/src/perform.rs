@@ -12,6 +12,7 @@ use crate::{
     contexts::Connection,
     failure::{self, Failure},
     http::{Answer, Http, Request},
+    names,
     nouns::{self, Noun},
     output::{
         Format,
@@ -35,6 +36,8 @@ pub struct Performance<'a> {
     matches: &'a ArgMatches,
     http: Http,
     format: Format,
+    /// What was given by its name: the key of the parameter, and the id.
+    named: Option<(&'static str, String)>,
     surroundings: &'a mut Surroundings,
 }
 
@@ -49,12 +52,14 @@ pub async fn perform(
     let http = Http::new(&connection, flag(matches, "verbose"))?;
     let format = Format::of(&one(matches, "output").unwrap_or_default());
     let noun = nouns::find(&operation.noun);
-    let mut performance = Performance { api, operation, noun, matches, http, format, surroundings };
+    let named = None;
+    let mut performance = Performance { api, operation, noun, matches, http, format, named, surroundings };
     performance.run().await.map_err(|failure| performance.explain(failure))
 }
 
 impl Performance<'_> {
     async fn run(&mut self) -> Result<(), Failure> {
+        self.resolve().await?;
         if tree::is_wait(self.operation) {
             let id = self.operation.path_parameters.first().and_then(|p| one(self.matches, &p.key));
             return self.wait(&id.unwrap_or_default()).await;
@@ -104,9 +109,31 @@ impl Performance<'_> {
         })
     }
 
+    /// Finds what was given by its name.
+    async fn resolve(&mut self) -> Result<(), Failure> {
+        let Some((noun, by_name)) = self.noun.and_then(|noun| Some((noun, noun.by_name?))) else {
+            return Ok(());
+        };
+        let Some(parameter) = self.operation.path_parameters.iter().find(|one| one.name == "id") else {
+            return Ok(());
+        };
+        let given = one(self.matches, &parameter.key).unwrap_or_default();
+        let command = format!("marquee {} list", noun.name);
+        let asked = (given.as_str(), noun.singular, command.as_str());
+        let id = names::resolve(self.api, &self.http, by_name, asked, self.surroundings).await?;
+        self.named = Some((parameter.key.as_str(), id));
+        Ok(())
+    }
+
+    /// What a parameter of the path stands for.
+    fn path_value(&self, parameter: &Parameter) -> String {
+        let named = self.named.as_ref().filter(|(key, _)| *key == parameter.key);
+        named.map_or_else(|| one(self.matches, &parameter.key).unwrap_or_default(), |(_, id)| id.clone())
+    }
+
     fn path(&self) -> String {
         self.operation.path_parameters.iter().fold(self.operation.path.clone(), |path, parameter| {
-            let value = one(self.matches, &parameter.key).unwrap_or_default();
+            let value = self.path_value(parameter);
             path.replace(&format!("{{{}}}", parameter.name), &segment(&value))
         })
     }
@@ -128,8 +155,7 @@ impl Performance<'_> {
         if flag(self.matches, "yes") || !self.surroundings.terminal.stdin {
             return Ok(());
         }
-        let id =
-            self.operation.path_parameters.last().and_then(|p| one(self.matches, &p.key)).unwrap_or_default();
+        let id = self.operation.path_parameters.last().map(|last| self.path_value(last)).unwrap_or_default();
         let name = current.and_then(|c| c.get("name").or_else(|| c.get("email"))).and_then(Value::as_str);
         let singular = self.noun.map_or("thing", |noun| noun.singular);
         let what = name.map_or_else(|| id.clone(), |name| format!("“{name}” ({id})"));
@@ -204,11 +230,38 @@ impl Performance<'_> {
             self.surroundings.note("done");
             return Ok(());
         }
+        if let Some(document) = self.document(&answer.body) {
+            return self.print(document, &answer.body);
+        }
         self.show(&answer.body)?;
         match answer.body.get("ok").and_then(Value::as_bool) {
             Some(false) => Err(Failure::NotWell(not_well(self.operation, &answer.body))),
             _ => Ok(()),
         }
+    }
+
+    /// The document that an answer is about, where people want it as it is.
+    fn document<'v>(&self, answer: &'v Value) -> Option<&'v str> {
+        let documents = self.noun.map_or(&[][..], |noun| noun.documents);
+        let (_, place) = documents.iter().find(|(verb, _)| *verb == self.operation.verb)?;
+        let plain = self.format == Format::Table && columns(self.matches).is_empty();
+        answer.get(place).and_then(Value::as_str).filter(|_| plain)
+    }
+
+    /// Writes a document, and for a person what to do with it.
+    fn print(&mut self, document: &str, answer: &Value) -> Result<(), Failure> {
+        // For a file it is as it came; a terminal gets no escape sequences of others.
+        let text =
+            if self.surroundings.terminal.stdout { failure::clean(document) } else { document.to_owned() };
+        self.surroundings.stdout.write_all(text.as_bytes())?;
+        self.surroundings.stdout.flush()?;
+        let commands: Vec<&str> =
+            answer["commands"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if self.surroundings.terminal.stderr && !commands.is_empty() {
+            let file = answer["file"].as_str().unwrap_or_default();
+            self.surroundings.note(&format!("\nWritten to {file}, it is for:\n  {}", commands.join("\n  ")));
+        }
+        Ok(())
     }
 
     fn show(&mut self, value: &Value) -> Result<(), Failure> {
@@ -227,11 +280,30 @@ impl Performance<'_> {
     /// Names the flags that stand for the places a refusal points to.
     fn explain(&self, failure: Failure) -> Failure {
         let Failure::Problem { status, problem, hint, .. } = failure else { return failure };
+        let hint = hint.or_else(|| unverified(&problem));
         let fields = self.operation.body.iter().flat_map(|body| &body.fields).filter(|field| !field.secret);
         let fields = fields.map(|field| (field.json_pointer(), format!("--{}", field.flag)));
         let query = self.operation.query.iter();
         let query = query.map(|parameter| (format!("?{}", parameter.name), format!("--{}", parameter.flag)));
         Failure::Problem { status, problem, hint, flags: fields.chain(query).collect() }
+    }
+}
+
+/// What to do about credentials that a cloud did not accept.
+fn unverified(problem: &Value) -> Option<String> {
+    if problem["code"] != "provider_verification_failed" {
+        return None;
+    }
+    let cloud = problem["cloud"]["cloud"].as_str().unwrap_or_default();
+    match problem["cloud"]["kind"].as_str() {
+        Some("unauthenticated") => Some(
+            "nothing was stored: the credentials are mistyped, expired or revoked, or for another endpoint"
+                .into(),
+        ),
+        Some("permission_denied") => Some(format!(
+            "nothing was stored: `marquee providers policy {cloud}` prints what the credentials must be allowed"
+        )),
+        _ => None,
     }
 }
 

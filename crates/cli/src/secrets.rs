@@ -12,6 +12,7 @@ use crate::{
     failure::Failure,
     naming,
     nouns::Noun,
+    perform,
     schema::{Field, Kind},
     spec::{Body, Operation},
     surroundings::Surroundings,
@@ -96,7 +97,9 @@ pub fn fill(
 ) -> Result<(), Failure> {
     let Some(described) = &operation.body else { return Ok(()) };
     for group in groups(described) {
-        let mut task = Fill { operation, body: described, group, noun, surroundings: &mut *surroundings };
+        let for_a_program = perform::one(matches, "output").is_some_and(|format| format != "table");
+        let mut task =
+            Fill { operation, body: described, group, noun, for_a_program, surroundings: &mut *surroundings };
         task.run(target, matches)?;
     }
     Ok(())
@@ -107,6 +110,8 @@ struct Fill<'a> {
     body: &'a Body,
     group: &'a str,
     noun: Option<&'static Noun>,
+    /// Whether the answer is for a program rather than for a person.
+    for_a_program: bool,
     surroundings: &'a mut Surroundings,
 }
 
@@ -181,6 +186,9 @@ impl Fill<'_> {
     fn ask(&mut self, target: &mut Value) -> Result<(), Failure> {
         body::settle_group(target, self.body, self.group, self.noun);
         let wanted: Vec<Field> = self.missing(target).into_iter().cloned().collect();
+        if !wanted.is_empty() {
+            self.guide(target);
+        }
         for field in wanted {
             let name = field.pointer.last().map_or("", String::as_str).replace('_', " ");
             let mut words = name.clone();
@@ -196,6 +204,22 @@ impl Fill<'_> {
             body::set(target, &field.pointer, Value::String(answer.expose_secret().to_owned()));
         }
         Ok(())
+    }
+
+    /// Tells a person how to come by what is asked for.
+    fn guide(&mut self, target: &Value) {
+        let terminal = &self.surroundings.terminal;
+        if !(terminal.stdin && terminal.stderr) || self.for_a_program {
+            return;
+        }
+        let known = self.noun.map_or(&[][..], |noun| noun.guidance);
+        let holds = |(field, value): (&str, &str)| target.get(field).and_then(Value::as_str) == Some(value);
+        if let Some((_, lines)) = known.iter().find(|(condition, _)| holds(*condition)) {
+            self.surroundings.note(lines);
+        } else if let (Some(((field, _), _)), Some(noun)) = (known.first(), self.noun) {
+            let value = target.get(field).and_then(Value::as_str).unwrap_or_default();
+            self.surroundings.note(&format!("What it must be allowed: marquee {} policy {value}", noun.name));
+        }
     }
 
     /// Where the secret could come from: of the variables only those that this form of the group has.

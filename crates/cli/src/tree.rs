@@ -79,7 +79,7 @@ fn operation_command(
         command = command.after_help(format!("Examples:\n{examples}"));
     }
     for (index, parameter) in operation.path_parameters.iter().enumerate() {
-        command = command.arg(positional(operation, parameter).index(index + 1));
+        command = command.arg(positional(operation, parameter, noun).index(index + 1));
     }
     command = command.args(body_args(operation, noun));
     for parameter in operation.query.iter().filter(|p| !is_handled(operation, &p.name)) {
@@ -106,11 +106,22 @@ pub fn is_wait(operation: &Operation) -> bool {
     operation.id == "operations.wait"
 }
 
-fn positional(operation: &'static Operation, parameter: &'static Parameter) -> Arg {
-    let help =
-        if parameter.help.is_empty() { "Which one, by its id".to_owned() } else { parameter.help.clone() };
-    let name = if operation.path_parameters.len() == 1 { "ID" } else { parameter.name.as_str() };
-    Arg::new(parameter.key.as_str()).value_name(leaked(name.to_uppercase())).help(help).required(true)
+fn positional(
+    operation: &'static Operation,
+    parameter: &'static Parameter,
+    noun: Option<&'static Noun>,
+) -> Arg {
+    let only = operation.path_parameters.len() == 1;
+    let is_id = parameter.name == "id" || (only && parameter.help.is_empty());
+    let (name, help) = match noun.and_then(|noun| noun.by_name) {
+        Some(_) if is_id => ("NAME|ID", "Which one, by its name or its id"),
+        _ if is_id && only => ("ID", "Which one, by its id"),
+        _ => (parameter.name.as_str(), "Which one, by its id"),
+    };
+    let help = if parameter.help.is_empty() { help.to_owned() } else { parameter.help.clone() };
+    let arg = Arg::new(parameter.key.as_str()).help(help).required(true);
+    let arg = if let Kind::Choice(_) = parameter.kind { with_kind(arg, &parameter.kind) } else { arg };
+    arg.value_name(leaked(name.to_uppercase()))
 }
 
 fn query_flag(parameter: &'static Parameter) -> Arg {

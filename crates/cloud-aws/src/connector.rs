@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, ServerRules, layers::Policy,
+    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PolicyDocument, PolicyRequest,
+    ServerRules, layers::Policy,
 };
-use marquee_types::Clock;
+use marquee_types::{Clock, FieldError};
 use serde_json::Value;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     config::{Config, credentials_schema, settings_schema},
     error::CLOUD,
     permissions::CAPABILITIES,
+    policy,
     transport::Transport,
 };
 
@@ -41,8 +43,16 @@ impl Connector for AwsConnector {
         CLOUD
     }
 
+    fn title(&self) -> &'static str {
+        "AWS"
+    }
+
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
+    }
+
+    fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
+        policy::write(request)
     }
 
     fn credentials_schema(&self) -> Value {

@@ -42,14 +42,19 @@ fn botocore() -> PathBuf {
     found.expect("botocore in the test bed's Python")
 }
 
+/// A service's model in botocore.
+pub fn read(model: &str, version: &str) -> Value {
+    let path = botocore().join(model).join(version).join("service-2.json.gz");
+    let mut text = String::new();
+    GzDecoder::new(File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
+        .read_to_string(&mut text)
+        .unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
 impl Model {
     fn of(api: &Api) -> Self {
-        let path = botocore().join(api.model).join(api.version).join("service-2.json.gz");
-        let mut text = String::new();
-        GzDecoder::new(File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-            .read_to_string(&mut text)
-            .unwrap();
-        Self { json: serde_json::from_str(&text).unwrap() }
+        Self { json: read(api.model, api.version) }
     }
 
     fn shape(&self, name: &Value) -> &Value {

@@ -47,7 +47,7 @@ pub(crate) static SUBSCRIPTION: Read = Read {
     version: "2022-12-01",
 };
 
-static LOCATIONS: Read = Read {
+pub(crate) static LOCATIONS: Read = Read {
     service: "Microsoft.Resources",
     operation: "Subscriptions_ListLocations",
     path: "/locations",

@@ -253,13 +253,18 @@ fn optional_uuid(fields: &mut Fields<'_>, name: &str) -> Option<String> {
 }
 
 fn check_uuid(fields: &mut Fields<'_>, name: &str, text: String) -> Option<String> {
-    let groups: Vec<_> = text.split('-').collect();
-    let fits = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit());
+    let fits = is_uuid(&text);
     if !fits {
         fields.wrong(name, "expected a UUID");
     }
     fits.then_some(text)
+}
+
+/// Whether a text is a UUID as Azure writes them.
+pub fn is_uuid(text: &str) -> bool {
+    let groups: Vec<_> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

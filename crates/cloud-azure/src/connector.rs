@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, ServerRules, layers::Policy,
-    rest,
+    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PolicyDocument, PolicyRequest,
+    ServerRules, layers::Policy, rest,
 };
 use marquee_types::{Clock, FieldError};
 use serde_json::Value;
@@ -14,6 +14,7 @@ use crate::{
     config::{Config, credentials_schema, settings_schema},
     error::CLOUD,
     permissions::CAPABILITIES,
+    policy,
 };
 
 /// Makes clouds of Azure.
@@ -41,8 +42,16 @@ impl Connector for AzureConnector {
         CLOUD
     }
 
+    fn title(&self) -> &'static str {
+        "Azure"
+    }
+
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
+    }
+
+    fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
+        policy::write(request)
     }
 
     fn credentials_schema(&self) -> Value {

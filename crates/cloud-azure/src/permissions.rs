@@ -11,7 +11,7 @@ use marquee_types::ResourceKind;
 
 use crate::{
     arm::Read,
-    cloud::SUBSCRIPTION,
+    cloud::{LOCATIONS, SUBSCRIPTION},
     inventory::{compute, databases, network, sizes, storage},
 };
 
@@ -79,6 +79,13 @@ pub const NEEDS: &[Need] = &[
         "inventory of scaling groups",
         &compute::SCALE_SETS.list,
     ),
+    Need {
+        need: PermissionNeed {
+            permission: "Microsoft.Compute/virtualMachines/instanceView/read",
+            feature: "a second look at the state of instances",
+        },
+        probe: Probe::OfFirst(&compute::MACHINES.list, &compute::STATUS),
+    },
     read("Microsoft.Compute/virtualMachines/read", "inventory of instances", &compute::MACHINES.list),
     Need {
         need: PermissionNeed {
@@ -118,6 +125,7 @@ pub const NEEDS: &[Need] = &[
         "inventory of networks and subnets",
         &network::NETWORKS.list,
     ),
+    read("Microsoft.Resources/subscriptions/locations/read", "discovery of regions", &LOCATIONS),
     read("Microsoft.Resources/subscriptions/read", "the subscription's name", &SUBSCRIPTION),
     Need {
         need: PermissionNeed {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, ServerRules, layers::Policy,
-    rest,
+    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PolicyDocument, PolicyRequest,
+    ServerRules, layers::Policy, rest,
 };
+use marquee_types::FieldError;
 use serde_json::Value;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     config::{Config, credentials_schema, settings_schema},
     error::CLOUD,
     permissions::CAPABILITIES,
+    policy,
 };
 
 /// Makes clouds of Google Cloud.
@@ -39,8 +41,16 @@ impl Connector for GoogleConnector {
         CLOUD
     }
 
+    fn title(&self) -> &'static str {
+        "Google Cloud"
+    }
+
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
+    }
+
+    fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
+        policy::write(request)
     }
 
     fn credentials_schema(&self) -> Value {

@@ -8,15 +8,40 @@ use marquee_types::{FieldError, ResourceKind, ResourceState, resource::Relation}
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::{Capabilities, CloudError, RawJson};
+use crate::{
+    Capabilities, CloudError, PermissionGroup, PolicyDocument, PolicyRequest, RawJson, policy::INVENTORY,
+};
 
 /// Makes clouds of one vendor. One value per adapter stands in the registry.
 pub trait Connector: Send + Sync {
     /// The provider kind as users write it: `aws`.
     fn kind(&self) -> &'static str;
 
+    /// The vendor's name for people: `AWS`.
+    fn title(&self) -> &'static str {
+        self.kind()
+    }
+
     /// What clouds of this vendor offer.
     fn capabilities(&self) -> &'static Capabilities;
+
+    /// Permissions that only one feature needs, off until somebody wants it.
+    fn optional_permissions(&self) -> &'static [PermissionGroup] {
+        &[]
+    }
+
+    /// Every group of permissions, the one that every credential needs first.
+    fn permission_groups(&self) -> Vec<PermissionGroup> {
+        let permissions = self.capabilities().permissions;
+        let inventory =
+            PermissionGroup { name: INVENTORY, about: "what every connection needs", permissions };
+        std::iter::once(inventory).chain(self.optional_permissions().iter().copied()).collect()
+    }
+
+    /// What a credential must be allowed, in the vendor's own form. A vendor whose credentials have no policies says so.
+    fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
+        request.refuse_subscription().map(|()| PolicyDocument::none(self.title()))
+    }
 
     /// JSON Schema (as in OpenAPI 3.1) of the credentials this vendor takes, a `oneOf` over `type`.
     fn credentials_schema(&self) -> Value;

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use marquee_types::ResourceKind;
 
-use crate::{PermissionNeed, attributes::MEANINGS, draft::States};
+use crate::{Connector, PermissionNeed, PolicyRequest, attributes::MEANINGS, draft::States};
 
 /// Attributes by kind, each with the vendor's member it comes from.
 pub type Attributes = &'static [(ResourceKind, &'static [(&'static str, &'static str)])];
@@ -89,6 +89,23 @@ pub fn states(words: &str, rows: States) -> String {
         by_state.into_iter().map(row).collect::<Vec<_>>()
     });
     table(&["kind", "state", words], rows)
+}
+
+/// The policy that a connector hands out to whoever asks for nothing special.
+pub fn policy(connector: &dyn Connector) -> String {
+    let groups = connector.permission_groups().into_iter().take(1).collect();
+    let written = connector.policy(&PolicyRequest { groups, ..PolicyRequest::default() });
+    let policy = written.unwrap_or_else(|error| panic!("{}: {}", error.pointer, error.detail));
+    format!("```{}\n{}```\n", policy.format, policy.document)
+}
+
+/// The vendor's own commands that make a credential with it.
+pub fn commands(connector: &dyn Connector) -> String {
+    let written = connector.policy(&PolicyRequest::default());
+    let policy = written.unwrap_or_else(|error| panic!("{}: {}", error.pointer, error.detail));
+    let mut lines = vec![format!("$ marquee providers policy {} > {}", connector.kind(), policy.file)];
+    lines.extend(policy.commands.iter().map(|command| format!("$ {command}")));
+    format!("```console\n{}\n```\n", lines.join("\n"))
 }
 
 /// Permissions and the features that need them.

@@ -1,13 +1,15 @@
 //! The provider contract: what every cloud adapter offers Marquee, and nothing a single vendor does.
 //!
 //! Reading order: [`contract`] (the traits and what they exchange), [`capability`] (which parts a cloud has,
-//! as data), [`error`] (a failure with its retry verdict), then [`layers`], which every call goes through. What adapters
+//! as data), [`policy`] (what a credential must be allowed), [`error`] (a failure with its retry verdict), then [`layers`], which every call goes through. What adapters
 //! share stands beside them: [`fields`] (reading credentials and settings strictly), [`paging`], [`attributes`] (what they
 //! mean), and for clouds that speak JSON [`rest`] and [`draft`].
 //!
 //! An adapter is a crate with a [`Connector`]: it turns credentials and settings into a [`Cloud`]. It knows
 //! nothing of organizations, databases or HTTP routes, and nothing here knows a vendor.
 
+#[cfg(feature = "conformance")]
+pub mod account;
 pub mod attributes;
 pub mod capability;
 #[cfg(feature = "conformance")]
@@ -20,8 +22,11 @@ pub mod error;
 pub mod fields;
 pub mod layers;
 pub mod paging;
+pub mod policy;
 pub mod raw;
 pub mod rest;
+#[cfg(feature = "conformance")]
+pub mod rights;
 
 pub use capability::{Capabilities, PermissionNeed};
 pub use contract::{
@@ -31,4 +36,5 @@ pub use contract::{
 };
 pub use error::{CloudError, ErrorKind, Retry};
 pub use layers::{CallSite, Layers};
+pub use policy::{PermissionGroup, PolicyDocument, PolicyFormat, PolicyRequest};
 pub use raw::RawJson;

@@ -41,6 +41,11 @@ impl Clouds {
         self.connectors.iter().find(|connector| connector.kind() == kind).cloned()
     }
 
+    /// The adapters there are.
+    pub fn connectors(&self) -> impl Iterator<Item = &Arc<dyn Connector>> {
+        self.connectors.iter()
+    }
+
     /// The kinds there are.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
         self.connectors.iter().map(|connector| connector.kind())
@@ -61,9 +66,10 @@ impl Clouds {
         Ok(cloud)
     }
 
-    /// Writes into the OpenAPI document what each kind takes: `AwsCredentials`, `AwsSettings` …, and in the
-    /// bodies that connect a provider the choice between them.
+    /// Writes into the OpenAPI document what each kind takes: `AwsCredentials`, `AwsSettings` …, in the bodies that
+    /// connect a provider the choice between them, and which words a kind may be.
     pub fn describe(&self, document: &mut Value) {
+        self.describe_paths(document);
         let schemas = &mut document["components"]["schemas"];
         let (mut credentials, mut settings) = (Vec::new(), Vec::new());
         for connector in self.connectors.iter() {
@@ -88,6 +94,20 @@ impl Clouds {
                     several => json!({ "anyOf": several }),
                 };
                 fields[field]["description"] = description;
+            }
+        }
+    }
+
+    /// Which words a path's `{kind}` may be.
+    fn describe_paths(&self, document: &mut Value) {
+        let kinds: Vec<_> = self.kinds().collect();
+        for item in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+            let parameters = item.pointer_mut("/get/parameters").and_then(Value::as_array_mut);
+            for kind in
+                parameters.into_iter().flatten().filter(|one| one["in"] == "path" && one["name"] == "kind")
+            {
+                kind["description"] = json!("Which cloud.");
+                kind["schema"]["enum"] = json!(kinds);
             }
         }
     }

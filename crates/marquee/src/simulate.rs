@@ -115,6 +115,8 @@ enum FaultKind {
     RevokedCredentials,
     /// The credentials are too old
     ExpiredCredentials,
+    /// Callers lack permissions
+    Denied,
     /// The region does not answer
     RegionLost,
     /// What runs there is not healthy
@@ -173,6 +175,12 @@ struct FaultArgs {
     /// short-pages: how many items a page has at most
     #[arg(long, value_name = "COUNT")]
     items: Option<usize>,
+    /// denied: a permission that is lacking, in the vendor's spelling; all of them, if none is named
+    #[arg(long, value_name = "PERMISSION")]
+    permission: Vec<String>,
+    /// denied: a permission that is not; together with no --permission, the only ones that callers have
+    #[arg(long, value_name = "PERMISSION")]
+    except: Vec<String>,
     #[command(flatten)]
     at: ControlArgs,
 }
@@ -357,10 +365,17 @@ impl FaultArgs {
             ("size", json!(self.size)),
             ("limit", json!(self.limit)),
             ("items", json!(self.items)),
+            ("permissions", several(&self.permission)),
+            ("except", several(&self.except)),
         ];
         let given = members.into_iter().filter(|(_, value)| !value.is_null());
         Value::Object(given.map(|(name, value)| (name.to_owned(), value)).collect())
     }
+}
+
+/// A list, or nothing where nothing was given.
+fn several(given: &[String]) -> Value {
+    if given.is_empty() { Value::Null } else { json!(given) }
 }
 
 impl ClockArgs {
@@ -458,6 +473,7 @@ mod tests {
             let needs: &[&str] = match kind {
                 FaultKind::Slow => &["--milliseconds", "5"],
                 FaultKind::Unseen => &["--seconds", "5"],
+                FaultKind::Denied => &["--permission", "ec2:DescribeVpcs", "--except", "ec2:DescribeVolumes"],
                 _ => &[],
             };
             let arguments = ["fault", word.get_name(), "--face", "aws", "--share", "0.5"];

@@ -48,6 +48,8 @@ const FAULT: &[&str] = &[
     "size",
     "limit",
     "items",
+    "permissions",
+    "except",
 ];
 
 /// A refusal of the control API.

@@ -72,6 +72,15 @@ pub enum Kind {
     RevokedCredentials,
     /// The credentials are too old.
     ExpiredCredentials,
+    /// The caller lacks permissions: these, or all but those excepted.
+    Denied {
+        /// What is denied, in the vendor's spelling; empty for everything.
+        #[serde(default)]
+        permissions: Vec<String>,
+        /// What is not: with these alone, a caller has exactly one role.
+        #[serde(default)]
+        except: Vec<String>,
+    },
     /// The region is lost: nothing in it answers.
     RegionLost,
     /// What runs there is not healthy.
@@ -134,6 +143,8 @@ pub struct Call<'a> {
     pub service: &'a str,
     /// The operation: `RunInstances`, `virtualMachines_createOrUpdate`, `compute.instances.insert`.
     pub operation: &'a str,
+    /// The permission it needs, in the vendor's spelling; empty for none.
+    pub permission: &'a str,
     /// Whether it asks for a page after the first.
     pub later_page: bool,
 }
@@ -175,6 +186,8 @@ pub enum Refusal {
     Revoked,
     /// The credentials are too old.
     Expired,
+    /// The caller lacks this permission.
+    Denied(String),
     /// The region does not answer.
     RegionLost,
 }
@@ -298,10 +311,29 @@ impl Faults {
             let roll = unit(self.seed.number(&["fault", &active.id.to_string(), &active.asked.to_string()]));
             if roll < active.fault.share {
                 active.happened += 1;
-                effects.add(&active.fault);
+                effects.add(&active.fault, call.permission);
             }
         }
         effects
+    }
+
+    /// Whether a permission is denied to callers of an account, for calls that tell what a caller may do.
+    pub fn denies(&self, face: FaceName, account: &str, permission: &str, now: DateTime<Utc>) -> bool {
+        let call = Call { face: Some(face), account, permission, ..Call::default() };
+        self.denials(call, now).iter().any(|kind| kind.denies(permission) == Some(true))
+    }
+
+    /// What is denied to callers of an account in all of it: faults of the kind [`Kind::Denied`].
+    pub fn denials(&self, of: Call<'_>, now: DateTime<Utc>) -> Vec<Kind> {
+        let inner = self.lock();
+        let denials = inner.active.iter().filter(|active| {
+            let fault = &active.fault;
+            let anywhere = [&fault.region, &fault.zone, &fault.service, &fault.operation]
+                .iter()
+                .all(|limit| limit.is_none());
+            matches!(fault.kind, Kind::Denied { .. }) && anywhere && active.is_on(of, now)
+        });
+        denials.map(|active| active.fault.kind.clone()).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -311,6 +343,11 @@ impl Faults {
 
 impl Active {
     fn concerns(&self, call: Call<'_>, now: DateTime<Utc>) -> bool {
+        self.is_on(call, now) && self.fault.kind.denies(call.permission).unwrap_or(true)
+    }
+
+    /// Whether it is on for a call, whatever permission that needs.
+    fn is_on(&self, call: Call<'_>, now: DateTime<Utc>) -> bool {
         let fault = &self.fault;
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))
@@ -329,8 +366,17 @@ impl Active {
     }
 }
 
+impl Kind {
+    /// Whether a permission is denied; `None` for what denies nothing.
+    fn denies(&self, permission: &str) -> Option<bool> {
+        let Self::Denied { permissions, except } = self else { return None };
+        let among = |listed: &[String]| listed.iter().any(|one| one.eq_ignore_ascii_case(permission));
+        Some(!permission.is_empty() && (permissions.is_empty() || among(permissions)) && !among(except))
+    }
+}
+
 impl Effects {
-    fn add(&mut self, fault: &Fault) {
+    fn add(&mut self, fault: &Fault, permission: &str) {
         match &fault.kind {
             Kind::Throttled { retry_after_seconds } => {
                 self.refuse(Refusal::Throttled { retry_after: *retry_after_seconds });
@@ -357,6 +403,7 @@ impl Effects {
             }
             Kind::RevokedCredentials => self.refuse(Refusal::Revoked),
             Kind::ExpiredCredentials => self.refuse(Refusal::Expired),
+            Kind::Denied { .. } => self.refuse(Refusal::Denied(permission.to_owned())),
             Kind::RegionLost => self.refuse(Refusal::RegionLost),
             Kind::Unhealthy => self.unhealthy = true,
         }
@@ -427,6 +474,21 @@ mod tests {
         let faults = faults(json!({ "kind": "failing_page" }));
         assert_eq!(faults.on(call(), NOW).refusal, None);
         assert!(faults.on(Call { later_page: true, ..call() }, NOW).refusal.is_some());
+    }
+
+    #[test]
+    fn what_is_denied_is_denied_alone_or_all_but_what_is_excepted() {
+        let denied = |fault: serde_json::Value, permission: &str| {
+            let faults = faults(fault);
+            let refusal = faults.on(Call { permission, ..call() }, NOW).refusal;
+            assert_eq!(refusal.is_some(), faults.denies(FaceName::Aws, "1", permission, NOW), "{permission}");
+            refusal.is_some()
+        };
+        let one = json!({ "kind": "denied", "permissions": ["ec2:DescribeVpcs"] });
+        assert!(denied(one.clone(), "ec2:describevpcs") && !denied(one, "ec2:DescribeVolumes"));
+        let role = json!({ "kind": "denied", "except": ["ec2:DescribeVpcs"] });
+        assert!(!denied(role.clone(), "ec2:DescribeVpcs") && denied(role.clone(), "ec2:DescribeVolumes"));
+        assert!(!denied(role, ""), "what needs no permission cannot lack one");
     }
 
     #[test]

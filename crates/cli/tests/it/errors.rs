@@ -110,7 +110,7 @@ async fn a_repetition_carries_the_same_key() {
 #[tokio::test]
 async fn escape_sequences_of_others_do_not_reach_the_terminal() {
     let server = Server::new([problem(404, "not_found", "no \u{1b}]0;evil\u{7} thing")]).await;
-    let outcome = Machine::with_terminal(&server.url).run(&["providers", "show", "x"]).await;
+    let outcome = Machine::with_terminal(&server.url).run(&["providers", "show", "prv_x"]).await;
     let outcome = outcome.expect(Exit::NotFound);
     assert!(!outcome.stderr.contains('\u{1b}') && !outcome.stderr.contains('\u{7}'), "{:?}", outcome.stderr);
 }

@@ -92,9 +92,9 @@ async fn broken_json_and_bytes_that_are_no_text() {
     let mut machine = Machine::new(&server.url);
     let outcome = machine.run(&["providers", "list"]).await.expect(Exit::Failure);
     assert!(outcome.stderr.contains("JSON that cannot be read"), "{}", outcome.stderr);
-    let outcome = machine.run(&["providers", "show", "x"]).await.expect(Exit::Failure);
+    let outcome = machine.run(&["providers", "show", "prv_x"]).await.expect(Exit::Failure);
     assert!(outcome.stderr.contains("3 bytes of application/octet-stream"), "{}", outcome.stderr);
-    let outcome = machine.run(&["providers", "show", "x"]).await.expect(Exit::Failure);
+    let outcome = machine.run(&["providers", "show", "prv_x"]).await.expect(Exit::Failure);
     assert!(outcome.stderr.contains("JSON that cannot be read"), "{}", outcome.stderr);
 }
 
@@ -118,7 +118,7 @@ async fn a_read_whose_connection_breaks_is_sent_again() {
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 12\r\n\r\n{\"id\":\"p_1\"}";
     let half = &whole[..whole.len() - 4];
     let (url, task) = raw_server(vec![half, whole]);
-    let outcome = Machine::new(&url).run(&["providers", "show", "p_1"]).await.expect(Exit::Ok);
+    let outcome = Machine::new(&url).run(&["providers", "show", "prv_p_1"]).await.expect(Exit::Ok);
     assert_eq!(outcome.stdout, "id  p_1\n");
     assert!(outcome.stderr.contains("trying again"), "{}", outcome.stderr);
     assert_eq!(task.join().unwrap(), 2);
@@ -152,6 +152,6 @@ async fn an_answer_of_another_shape_is_shown_all_the_same() {
     let server = Server::new([Reply::json(&odd), Reply::json(&json!("word")), Reply::json(&json!({}))]).await;
     let mut machine = Machine::new(&server.url);
     for _ in 0..3 {
-        machine.run(&["providers", "show", "x"]).await.expect(Exit::Ok);
+        machine.run(&["providers", "show", "prv_x"]).await.expect(Exit::Ok);
     }
 }

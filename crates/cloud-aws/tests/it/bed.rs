@@ -189,17 +189,6 @@ pub fn connect(account: &Account, endpoint: &str, regions: &[&str]) -> Arc<dyn C
     connect_with(account, endpoint, regions, policy())
 }
 
-/// AWS itself.
-pub fn real(regions: &[String], credentials: &Value) -> Arc<dyn Cloud> {
-    let connection = Connection {
-        credentials: SecretString::from(credentials.to_string()),
-        settings: json!({ "regions": regions }),
-        external_id: String::new(),
-    };
-    let rules = ServerRules { allow_ambient_credentials: true, ..ServerRules::default() };
-    connector(Policy::default()).connect(&connection, &rules).unwrap()
-}
-
 /// The same with other patience.
 pub fn connect_with(account: &Account, endpoint: &str, regions: &[&str], policy: Policy) -> Arc<dyn Cloud> {
     connector(policy).connect(&connection(account, endpoint, regions), &rules()).unwrap()

@@ -1,36 +1,24 @@
-//! The suite that every adapter runs, against moto.
+//! The suite that every adapter runs: against moto, or with `make conform-aws` against a real account.
 
-use std::sync::Arc;
-
-use marquee_clouds::conformance::Rig;
-use serde_json::json;
+use marquee_clouds::{
+    account::Variables,
+    conformance::{Failing, Rig},
+};
 
 use crate::{
     bed::{self, Account, REGIONS},
     front::{Front, Verdict},
     gaps::MOTO,
+    real,
 };
 
 const BROKEN: &str = "us-east-1";
 
-/// Regions of a real account, comma-separated: the suite then runs against AWS itself, with the credentials that the
-/// surroundings provide. It only reads. What needs an endpoint that misbehaves still runs against moto.
-const REAL: &str = "MARQUEE_CONFORM_AWS_REGIONS";
-
 async fn rig() -> Rig {
-    let mut rig = emulated().await;
-    #[expect(clippy::disallowed_methods, reason = "the choice is that of who runs the tests")]
-    if let Ok(regions) = std::env::var(REAL) {
-        rig.regions = regions.split(',').map(|region| region.trim().to_owned()).collect();
-        rig.cloud = bed::real(&rig.regions, &json!({ "type": "ambient" }));
-        let wrong = json!({ "type": "static", "access_key_id": "AKIAIOSFODNN7EXAMPLE",
-            "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" });
-        rig.wrong_secret = bed::real(&rig.regions, &wrong);
-        (rig.paged, rig.complete, rig.gaps) = (Vec::new(), false, &[]);
-        // The region that fails is one of moto's.
-        rig.failing = (String::new(), Arc::clone(&rig.cloud));
+    match Variables::of_process("aws") {
+        Some(variables) => real::rig(&variables).await,
+        None => emulated().await,
     }
-    rig
 }
 
 async fn emulated() -> Rig {
@@ -55,9 +43,14 @@ async fn emulated() -> Rig {
         regions: REGIONS.map(str::to_owned).to_vec(),
         wrong_secret: bed::connect(&wrong, &moto, &REGIONS),
         hanging: bed::connect(&account, &silent.url, &REGIONS),
-        failing: (BROKEN.to_owned(), bed::connect(&account, &failing.url, &REGIONS)),
+        failing: Failing {
+            region: BROKEN.to_owned(),
+            regions: REGIONS.map(str::to_owned).to_vec(),
+            cloud: bed::connect(&account, &failing.url, &REGIONS),
+        },
         paged: bed::PAGED.to_vec(),
         complete: true,
+        writes: true,
         // moto lives in the machine's time, and nothing of it waits for a minute.
         let_time_pass: Box::new(|| {}),
         gaps: MOTO,

@@ -2,12 +2,11 @@
 
 use marquee_cloud_aws::{
     inventory::{GLOBAL, SCOPES, Source, ec2, mapping, rds, states},
-    permissions::{CAPABILITIES, NEEDS},
+    permissions::CAPABILITIES,
 };
 use marquee_clouds::docs::{self, check, code, table};
-use serde_json::{Value, json};
 
-use crate::gaps::MOTO;
+use crate::{bed, gaps::MOTO};
 
 /// One test, since writing is done to one file.
 #[test]
@@ -52,9 +51,7 @@ fn gaps() {
 
 fn permissions() {
     check("guides/connect-aws.md", "permissions", &docs::permissions(CAPABILITIES.permissions));
-    let actions: Vec<Value> = NEEDS.iter().map(|need| json!(need.need.permission)).collect();
-    let policy = json!({ "Version": "2012-10-17",
-        "Statement": [{ "Sid": "MarqueeReads", "Effect": "Allow", "Action": actions, "Resource": "*" }] });
-    let policy = format!("```json\n{}\n```\n", serde_json::to_string_pretty(&policy).unwrap());
-    check("guides/connect-aws.md", "policy", &policy);
+    let connector = bed::connector(bed::policy());
+    check("guides/connect-aws.md", "policy", &docs::policy(&connector));
+    check("guides/connect-aws.md", "commands", &docs::commands(&connector));
 }

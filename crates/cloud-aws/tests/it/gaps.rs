@@ -13,6 +13,7 @@ pub static MOTO: &[Gap] = &[
     ),
     gap("s3/buckets", "answers GetBucketVersioning with a root of another name"),
     gap("s3/buckets", "with `MaxBuckets` leaves out the rest and gives no token"),
+    gap("s3/buckets", "asks for `s3:ListBucket` where AWS asks for `s3:GetEncryptionConfiguration`"),
     gap("ec2/instances", "counts `MaxResults` in reservations, not in instances"),
     gap("ec2/volumes", "never pages"),
     gap("ec2/snapshots", "never pages, and takes the snapshots of AWS's public images for the account's own"),

@@ -11,4 +11,6 @@ mod front;
 mod gaps;
 mod inventory;
 mod permissions;
+mod policy;
+mod real;
 mod simulated;

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use marquee_cloud_aws::AwsConnector;
 use marquee_clouds::{
     Cloud, Connection, Connector as _, ServerRules,
-    conformance::{Gap, Rig},
+    conformance::{Failing, Gap, Rig},
     layers::{Backoff, Policy},
 };
 use marquee_simulator::{FaceName, Options, Simulator, clock::ClockChange, faults::Fault, world::built_in};
@@ -14,10 +14,10 @@ use marquee_types::Clock;
 use serde_json::{Value, json};
 
 const ACCOUNT: &str = "210987654321";
-const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
+pub const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
 
 /// A simulator of the world `wedding-season` whose clock stands still.
-async fn simulator() -> Arc<Simulator> {
+pub async fn simulator() -> Arc<Simulator> {
     // Another test of this process may have installed it before.
     drop(rustls::crypto::ring::default_provider().install_default());
     let now = Some("2026-06-20T12:00:00Z".parse().unwrap());
@@ -25,7 +25,7 @@ async fn simulator() -> Arc<Simulator> {
     Arc::new(Simulator::start(options).await.unwrap())
 }
 
-fn cloud(simulator: &Simulator, secret: Option<&str>) -> Arc<dyn Cloud> {
+pub fn cloud(simulator: &Simulator, secret: Option<&str>) -> Arc<dyn Cloud> {
     let keys = simulator.credentials(FaceName::Aws, ACCOUNT).unwrap();
     let secret = secret.map_or_else(|| keys["secret_access_key"].clone(), |secret| json!(secret));
     let connection = Connection {
@@ -52,12 +52,12 @@ fn a_minute(simulator: &Arc<Simulator>) -> Box<dyn Fn() + Send + Sync> {
     })
 }
 
-fn fault(simulator: &Simulator, fault: Value) {
+pub fn fault(simulator: &Simulator, fault: Value) {
     let fault: Fault = serde_json::from_value(fault).unwrap();
     simulator.world().faults.add(fault).unwrap();
 }
 
-async fn rig() -> Rig {
+pub async fn rig() -> Rig {
     let (good, failing, hanging) = (simulator().await, simulator().await, simulator().await);
     // The account itself is asked for in the home region, which is another.
     fault(&failing, json!({ "kind": "region_lost", "region": "us-east-1" }));
@@ -67,9 +67,14 @@ async fn rig() -> Rig {
         regions: REGIONS.map(str::to_owned).to_vec(),
         wrong_secret: cloud(&good, Some("not+the+secret/of+this+key/but+as+long+40")),
         hanging: cloud(&hanging, None),
-        failing: ("us-east-1".to_owned(), cloud(&failing, None)),
+        failing: Failing {
+            region: "us-east-1".to_owned(),
+            regions: REGIONS.map(str::to_owned).to_vec(),
+            cloud: cloud(&failing, None),
+        },
         paged: vec![],
         complete: true,
+        writes: true,
         let_time_pass: a_minute(&good),
         gaps: GAPS,
         keep: Box::new((good, failing, hanging)),

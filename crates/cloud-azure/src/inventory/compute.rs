@@ -78,7 +78,8 @@ static STATUSES: Read = Read {
     version: COMPUTE,
 };
 
-static STATUS: Read = read("VirtualMachines_InstanceView", "{id}/instanceView", COMPUTE);
+/// The state of one machine.
+pub static STATUS: Read = read("VirtualMachines_InstanceView", "{id}/instanceView", COMPUTE);
 
 /// Network interfaces, of machines and others.
 pub static INTERFACES: Read = Read {

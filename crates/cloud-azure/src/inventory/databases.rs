@@ -19,7 +19,7 @@ const fn read(operation: &'static str, path: &'static str) -> Read {
 pub static SERVERS: Listing = Listing {
     scope: "postgresql/servers",
     kinds: &[ResourceKind::Database],
-    list: read("Servers_List", "/providers/Microsoft.DBforPostgreSQL/flexibleServers"),
+    list: read("Servers_ListBySubscription", "/providers/Microsoft.DBforPostgreSQL/flexibleServers"),
     get: read("Servers_Get", "{id}"),
     with: With::Nothing,
     read: server,
@@ -29,14 +29,14 @@ pub static SERVERS: Listing = Listing {
 pub static BACKUPS: Listing = Listing {
     scope: "postgresql/backups",
     kinds: &[ResourceKind::DatabaseSnapshot],
-    list: read("Servers_List", "/providers/Microsoft.DBforPostgreSQL/flexibleServers"),
-    get: read("Backups_Get", "{id}"),
+    list: read("Servers_ListBySubscription", "/providers/Microsoft.DBforPostgreSQL/flexibleServers"),
+    get: read("BackupsAutomaticAndOnDemand_Get", "{id}"),
     with: With::Backups,
     read: |item, _| backup(item, "").into_iter().collect(),
 };
 
 /// The backups of one server.
-pub static BACKUPS_OF: Read = read("Backups_ListByServer", "{id}/backups");
+pub static BACKUPS_OF: Read = read("BackupsAutomaticAndOnDemand_ListByServer", "{id}/backups");
 
 fn server(item: Value, _: &Known) -> Vec<Observed> {
     let Some(mut draft) = draft(ResourceKind::Database, &item) else { return vec![] };

@@ -1,11 +1,25 @@
-//! The suite that every adapter runs, against the simulator.
+//! The suite that every adapter runs: against the simulator, or with `make conform-azure` against a real account.
 
-use marquee_clouds::conformance::{Gap, Rig};
+use marquee_clouds::{
+    account::Variables,
+    conformance::{Failing, Gap, Rig},
+};
 use serde_json::json;
 
-use crate::bed::{a_minute, cloud, connection, fault, simulator};
+use crate::{
+    bed::{a_minute, cloud, connection, fault, simulator},
+    real,
+};
 
 async fn rig() -> Rig {
+    match Variables::of_process("azure") {
+        Some(variables) => real::rig(&variables).await,
+        None => simulated().await,
+    }
+}
+
+/// The simulator.
+pub async fn simulated() -> Rig {
     let (good, failing, hanging) = (simulator().await, simulator().await, simulator().await);
     // Azure lists all locations at once: a broken service is what fails alone.
     fault(&failing, json!({ "kind": "failing", "service": "Microsoft.Compute" }));
@@ -16,9 +30,14 @@ async fn rig() -> Rig {
         regions: vec!["northeurope".to_owned(), "westeurope".to_owned()],
         wrong_secret: cloud(&connection(&good, wrong)),
         hanging: cloud(&connection(&hanging, |_| {})),
-        failing: ("westeurope".to_owned(), cloud(&connection(&failing, |_| {}))),
+        failing: Failing {
+            region: "westeurope".to_owned(),
+            regions: vec![],
+            cloud: cloud(&connection(&failing, |_| {})),
+        },
         paged: vec![],
         complete: true,
+        writes: true,
         let_time_pass: a_minute(&good),
         gaps: GAPS,
         keep: Box::new((good, failing, hanging)),

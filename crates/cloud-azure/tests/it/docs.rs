@@ -1,11 +1,12 @@
 //! The tables in the documentation are those of the code. With `UPDATE_DOCS=1` they are written instead.
 
 use marquee_cloud_azure::{
+    AzureConnector,
     inventory::{LISTINGS, mapping, states},
     permissions::CAPABILITIES,
 };
 use marquee_clouds::docs::{self, check, code, table};
-use serde_json::json;
+use marquee_types::Clock;
 
 /// One test, since writing is done to one file.
 #[test]
@@ -19,9 +20,8 @@ fn tables_in_the_docs_are_those_of_the_code() {
     check("azure.md", "attributes", &docs::attributes("Azure's member", mapping::ATTRIBUTES));
     check("azure.md", "relations", &docs::relations("Azure's member", mapping::RELATIONS));
     check("guides/connect-azure.md", "permissions", &docs::permissions(CAPABILITIES.permissions));
-    let actions: Vec<_> = CAPABILITIES.permissions.iter().map(|need| need.permission).collect();
-    let role = json!({ "Name": "Marquee reader", "Description": "What Marquee reads.", "IsCustom": true,
-        "Actions": actions, "NotActions": [], "AssignableScopes": ["/subscriptions/00000000-0000-0000-0000-000000000000"] });
-    let role = serde_json::to_string_pretty(&role).unwrap();
-    check("guides/connect-azure.md", "role", &format!("```json\n{role}\n```\n"));
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let connector = AzureConnector::new(Clock::system()).unwrap();
+    check("guides/connect-azure.md", "role", &docs::policy(&connector));
+    check("guides/connect-azure.md", "commands", &docs::commands(&connector));
 }

@@ -7,3 +7,5 @@ mod conformance;
 mod docs;
 mod faults;
 mod inventory;
+mod permissions;
+mod real;

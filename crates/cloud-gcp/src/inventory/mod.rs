@@ -64,7 +64,23 @@ pub static LISTINGS: &[&Listing] = &[
     &storage::ZONES,
 ];
 
+/// A thing that lies in no region, or in one where others lie in none, has a method of its own at Google, with a
+/// permission of its own: the usual method, the place, and that method.
+static ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("compute.addresses.get", "global/", "compute.globalAddresses.get"),
+    ("compute.backendServices.get", "regions/", "compute.regionBackendServices.get"),
+    ("compute.forwardingRules.get", "global/", "compute.globalForwardingRules.get"),
+];
+
 impl Listing {
+    /// The call that looks up one item, by what stands after the project in its name.
+    fn get_of(&self, relative: &str) -> Call {
+        let elsewhere = ELSEWHERE
+            .iter()
+            .find(|(method, place, _)| *method == self.get.method && relative.starts_with(place));
+        Call { method: elsewhere.map_or(self.get.method, |(.., method)| method), ..self.get }
+    }
+
     fn of(scope: &Scope) -> Result<&'static Self, CloudError> {
         LISTINGS.iter().copied().find(|listing| listing.scope == scope.service).ok_or_else(|| {
             let message = format!("there is no scope {}", scope.service);
@@ -136,7 +152,7 @@ impl Inventory for Google {
         };
         let tally = Tally::default();
         let listing = listing.all().find(|listing| listing.holds(relative)).unwrap_or(listing);
-        let item = match self.client.get(&listing.get, relative, &tally).await {
+        let item = match self.client.get(&listing.get_of(relative), relative, &tally).await {
             Ok(item) => item,
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -250,6 +266,18 @@ mod tests {
         assert_eq!(compute::DISKS.relative("q", name), None);
         assert_eq!(compute::DISKS.relative("p", "//compute.googleapis.com/projects/p/../x"), None);
         assert_eq!(region_of("europe-west1-b"), "europe-west1");
+    }
+
+    #[test]
+    fn a_look_up_names_the_method_of_the_place() {
+        let method = |listing: &Listing, relative: &str| listing.get_of(relative).method;
+        assert_eq!(method(&network::ADDRESSES, "global/addresses/a"), "compute.globalAddresses.get");
+        assert_eq!(method(&network::ADDRESSES, "regions/r/addresses/a"), "compute.addresses.get");
+        assert_eq!(
+            method(&network::BACKEND_SERVICES, "regions/r/backendServices/b"),
+            "compute.regionBackendServices.get"
+        );
+        assert_eq!(method(&network::TARGET_POOLS, "regions/r/targetPools/t"), "compute.targetPools.get");
     }
 
     #[test]

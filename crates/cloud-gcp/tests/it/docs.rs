@@ -1,6 +1,7 @@
 //! The tables in the documentation are those of the code. With `UPDATE_DOCS=1` they are written instead.
 
 use marquee_cloud_gcp::{
+    GoogleConnector,
     inventory::{LISTINGS, mapping, states},
     permissions::CAPABILITIES,
 };
@@ -17,11 +18,8 @@ fn tables_in_the_docs_are_those_of_the_code() {
     check("google-cloud.md", "attributes", &docs::attributes("Google's member", mapping::ATTRIBUTES));
     check("google-cloud.md", "relations", &docs::relations("Google's member", mapping::RELATIONS));
     check("guides/connect-gcp.md", "permissions", &docs::permissions(CAPABILITIES.permissions));
-    let permissions: Vec<_> =
-        CAPABILITIES.permissions.iter().map(|need| format!("- {}\n", need.permission)).collect();
-    let role = format!(
-        "```yaml\ntitle: Marquee reader\ndescription: What Marquee reads.\nstage: GA\nincludedPermissions:\n{}```\n",
-        permissions.concat()
-    );
-    check("guides/connect-gcp.md", "role", &role);
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let connector = GoogleConnector::new().unwrap();
+    check("guides/connect-gcp.md", "role", &docs::policy(&connector));
+    check("guides/connect-gcp.md", "commands", &docs::commands(&connector));
 }

@@ -11,6 +11,7 @@ use super::{
     ask::Ask,
     grow,
     identity::{self, Caller},
+    permission,
     protocol::{self, Answer, Dialect, Output, Refusal},
     schema::Operation,
     service::{self, Handler, Service},
@@ -181,9 +182,11 @@ impl Heard<'_> {
         unsupported::check(service.name, dialect, &input)?;
         let region = self.region(account, &claim.region)?;
         let now = world.clock.now();
-        self.effects = world.happens(self.call(account, region, operation, &input));
+        let permission = permission::of(service.name, &operation.name);
+        let faulty = Call { permission: &permission, ..self.call(account, region, operation, &input) };
+        self.effects = world.happens(faulty);
         if let Some(refusal) = &self.effects.refusal {
-            return Err(fault_refusal(refusal, service, dialect));
+            return Err(fault_refusal(refusal, service, dialect, &caller.arn));
         }
         let ask = Ask {
             world,
@@ -232,6 +235,7 @@ impl Heard<'_> {
             service: self.service.name,
             operation: &operation.name,
             later_page: TOKENS.iter().any(|name| text(name).is_some()),
+            ..Call::default()
         }
     }
 }

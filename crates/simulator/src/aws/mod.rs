@@ -29,6 +29,7 @@ mod face;
 mod filters;
 pub mod grow;
 pub mod identity;
+mod permission;
 pub mod protocol;
 pub mod rds;
 pub mod route53;

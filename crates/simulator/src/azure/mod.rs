@@ -51,6 +51,11 @@ impl Azure {
     pub fn new() -> Self {
         Self { arm: Arm::new(), entra: Entra::default() }
     }
+
+    /// Every operation, `Microsoft.Compute/disks_list`, with the action that it is for roles.
+    pub fn actions(&self) -> Vec<(String, String)> {
+        self.arm.actions()
+    }
 }
 
 impl Default for Azure {

@@ -9,7 +9,9 @@ use super::{
     ids, table,
 };
 use crate::{
+    FaceName,
     estate::Estate,
+    faults,
     plan::{Account, Region},
 };
 
@@ -140,6 +142,17 @@ fn provider_shown(call: &Call<'_>, namespace: &str) -> Value {
 pub fn permissions(call: &Call<'_>, estate: &Estate) -> Outcome<Answer> {
     ids::group(call, estate, call.group())?;
     let (actions, not) = call.role.actions();
+    let mut actions: Vec<String> = actions.iter().map(|&action| action.to_owned()).collect();
+    let mut not: Vec<String> = not.iter().map(|&action| action.to_owned()).collect();
+    let asked =
+        faults::Call { face: Some(FaceName::Azure), account: &call.account.id, ..faults::Call::default() };
+    for denial in call.world.faults.denials(asked, call.now) {
+        match denial {
+            faults::Kind::Denied { permissions, except } if permissions.is_empty() => actions = except,
+            faults::Kind::Denied { permissions, .. } => not.extend(permissions),
+            _ => {}
+        }
+    }
     Ok(Answer::ok(&json!({
         "value": [{ "actions": actions, "notActions": not, "dataActions": [], "notDataActions": [] }],
     })))

@@ -32,6 +32,7 @@ pub mod list;
 pub mod monitoring;
 pub mod numbers;
 pub mod oauth;
+pub mod permission;
 pub mod project;
 pub mod refusal;
 pub mod schemas;

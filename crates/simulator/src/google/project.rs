@@ -96,7 +96,8 @@ fn search(call: &Call<'_>, _estate: &Estate) -> Outcome {
     Ok(Answer::Json(if fits { json!({ "projects": [project] }) } else { json!({}) }))
 }
 
-/// `projects.testIamPermissions`: an owner has every permission of the services that there are.
+/// `projects.testIamPermissions`: an owner has every permission of the services that there are, but for what a
+/// fault denies.
 fn test_permissions(call: &Call<'_>, _estate: &Estate) -> Outcome {
     let mut granted = Vec::new();
     for permission in call.body.get("permissions").and_then(Value::as_array).into_iter().flatten() {
@@ -106,7 +107,8 @@ fn test_permissions(call: &Call<'_>, _estate: &Estate) -> Outcome {
             let message = format!("Permission {text} is not valid for this resource.");
             return Err(Refusal::bad(message));
         }
-        if SERVICES.contains(&parts[0]) {
+        let denied = call.world.faults.denies(FaceName::Google, &call.account.id, text, call.now);
+        if SERVICES.contains(&parts[0]) && !denied {
             granted.push(text);
         }
     }

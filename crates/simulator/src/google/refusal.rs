@@ -18,12 +18,21 @@ pub struct Refusal {
     pub retry_after: Option<u64>,
     /// Members of the request that are wrong, each with its place and what is wrong with it.
     pub violations: Vec<(String, String)>,
+    /// A permission that is missing: the service that asks for it, the permission, and on what.
+    pub missing: Option<(String, String, String)>,
 }
 
 impl Refusal {
     /// A refusal of a status, reason and message.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), retry_after: None, violations: Vec::new() }
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            retry_after: None,
+            violations: Vec::new(),
+            missing: None,
+        }
     }
 
     /// Compute's words for what is not there; `path` is `projects/p/zones/z/disks/d`.
@@ -93,9 +102,40 @@ impl Refusal {
         )
     }
 
-    /// What a fault makes of a call to a service.
-    pub fn of_fault(fault: &faults::Refusal, service: &str) -> Self {
+    /// A caller lacks a permission, in the words of the service.
+    pub fn denied(permission: &str, service: &str, (email, project): (&str, &str)) -> Self {
+        match service {
+            "compute" => Self::new(
+                403,
+                "forbidden",
+                format!("Required '{permission}' permission for 'projects/{project}'"),
+            ),
+            "storage" => Self::new(
+                403,
+                "forbidden",
+                format!(
+                    "{email} does not have {permission} access to the Google Cloud project. Permission '{permission}' \
+                     denied on resource (or it may not exist)."
+                ),
+            ),
+            "sqladmin" => {
+                Self::new(403, "notAuthorized", "The client is not authorized to make this request.")
+            }
+            "dns" => Self::new(403, "forbidden", "Forbidden"),
+            _ => {
+                let on = format!("projects/{project}");
+                Self {
+                    missing: Some((format!("{service}.googleapis.com"), permission.to_owned(), on.clone())),
+                    ..Self::forbidden(permission, &format!("//{service}.googleapis.com/{on}"))
+                }
+            }
+        }
+    }
+
+    /// What a fault makes of a call to a service, by a caller in a project.
+    pub fn of_fault(fault: &faults::Refusal, service: &str, caller: (&str, &str)) -> Self {
         match fault {
+            faults::Refusal::Denied(permission) => Self::denied(permission, service, caller),
             faults::Refusal::Throttled { retry_after } => {
                 let metric = format!(
                     "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute' of service '{service}.googleapis.com'."
@@ -155,6 +195,11 @@ impl Refusal {
                 .map(|(field, what)| json!({ "field": field, "description": what }))
                 .collect();
             error["details"] = json!([{ "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations }]);
+        }
+        if let Some((service, permission, resource)) = &self.missing {
+            error["details"] = json!([{ "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "IAM_PERMISSION_DENIED", "domain": service,
+                "metadata": { "permission": permission, "resource": resource } }]);
         }
         json!({ "error": error })
     }

@@ -11,7 +11,7 @@ use super::{
     fields::Fields,
     numbers::Into as Way,
     oauth::{self, Identity, keys::Keys, scope},
-    project,
+    permission, project,
     refusal::Refusal,
     schemas::{self, Route, Schemas},
     sql, storage,
@@ -84,7 +84,9 @@ fn prepare<'w>(
     }
     let query = schemas.query(route, request.query_pairs())?;
     let account = account(world, route, &query, &identity)?;
-    let effects = world.happens(call_of(world, route, &query, account));
+    let permission = permission::of(route.found.name).unwrap_or_default();
+    let call = faults::Call { permission: &permission, ..call_of(world, route, &query, account) };
+    let effects = world.happens(call);
     Ok(Prepared { identity, account, query, effects })
 }
 
@@ -139,6 +141,7 @@ fn call_of<'c>(
         service: route.service,
         operation: route.found.name,
         later_page: query.contains_key("pageToken"),
+        ..faults::Call::default()
     }
 }
 
@@ -153,7 +156,8 @@ fn sql_region<'a>(world: &World, account: &'a Account, name: &str) -> &'a str {
 impl Prepared<'_> {
     fn answer(&self, world: &World, schemas: &Schemas, request: &Request, route: &Route<'_>) -> Reply {
         if let Some(refusal) = &self.effects.refusal {
-            return refused(&Refusal::of_fault(refusal, route.service));
+            let caller = (self.identity.email.as_str(), &*self.account.id);
+            return refused(&Refusal::of_fault(refusal, route.service, caller));
         }
         match self
             .handle(world, schemas, request, route)

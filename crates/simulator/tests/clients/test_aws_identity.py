@@ -136,3 +136,29 @@ def test_a_role_is_assumed_with_its_external_id_only(account):
     # The keys of a session are nothing without its token.
     assert refused_with(client("sts", account, **session), "get_caller_identity", {}) == "InvalidClientTokenId"
     assert client("s3", account, **session, token=given["SessionToken"]).list_buckets()["Buckets"]
+
+
+DENIED = {
+    "ec2": ("describe_regions", {}, "ec2:DescribeRegions", "UnauthorizedOperation"),
+    "rds": ("describe_db_instances", {}, "rds:DescribeDBInstances", "AccessDenied"),
+    "s3": ("list_buckets", {}, "s3:ListAllMyBuckets", "AccessDenied"),
+    "elbv2": ("describe_load_balancers", {}, "elasticloadbalancing:DescribeLoadBalancers", "AccessDenied"),
+    "ce": ("get_tags", {"TimePeriod": {"Start": "2026-01-01", "End": "2026-01-02"}}, "ce:GetTags", "AccessDeniedException"),
+    "route53": ("list_hosted_zones", {}, "route53:ListHostedZones", "AccessDenied"),
+}
+
+
+def test_a_missing_permission_is_named(account, control):
+    control.fault("denied", face="aws", permissions=[permission for _, _, permission, _ in DENIED.values()])
+    for service, (operation, arguments, permission, wanted) in DENIED.items():
+        with pytest.raises(ClientError) as refused:
+            getattr(client(service, account), operation)(**arguments)
+        assert (code(refused), status(refused)) == (wanted, 400 if service == "ce" else 403), service
+        assert f"not authorized to perform: {permission} " in refused.value.response["Error"]["Message"]
+    with pytest.raises(ClientError) as refused:
+        client("ec2", account).describe_regions(DryRun=True)
+    assert code(refused) == "UnauthorizedOperation"
+    # Whoever has good keys may ask who that is.
+    control.fault("denied", face="aws")
+    assert client("sts", account).get_caller_identity()["Account"] == account["id"]
+    assert refused_with(client("ec2", account), "describe_vpcs", {}) == "UnauthorizedOperation"

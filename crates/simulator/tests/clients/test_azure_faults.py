@@ -58,6 +58,29 @@ def test_revoked_and_expired_tokens(azure, control):
         control.clear_faults()
 
 
+def test_a_missing_permission_is_named_with_its_scope(azure, control, group):
+    control.fault("denied", face="azure", permissions=["Microsoft.Compute/disks/read"])
+    with pytest.raises(HttpResponseError) as raised:
+        listing(azure, retry_total=0)
+    assert error(raised) == (403, "AuthorizationFailed")
+    scope = f"/subscriptions/{azure.subscription}/providers/Microsoft.Compute/disks"
+    assert f"does not have authorization to perform action 'Microsoft.Compute/disks/read' over scope '{scope}'" in raised.value.message
+    assert list(azure.compute.snapshots.list()) is not None
+    url = (f"/subscriptions/{azure.subscription}/resourceGroups/{group}/providers/Microsoft.Authorization/permissions"
+           "?api-version=2022-04-01")
+    told = lambda: azure.send("GET", url).json()["value"][0]
+    assert "Microsoft.Compute/disks/read" in told()["notActions"]
+    control.clear_faults()
+    control.fault("denied", face="azure", **{"except": ["Microsoft.Compute/disks/read", "Microsoft.Authorization/permissions/read"]})
+    assert listing(azure)
+    assert told()["actions"] == ["Microsoft.Compute/disks/read", "Microsoft.Authorization/permissions/read"]
+    with pytest.raises(HttpResponseError) as raised:
+        list(azure.compute.snapshots.list(retry_total=0))
+    assert error(raised) == (403, "AuthorizationFailed")
+    # The group of the test has to go after it.
+    control.clear_faults()
+
+
 def test_a_lost_region_loses_what_is_in_it(azure, control, group):
     make_network(azure, group)
     control.fault("region_lost", face="azure", region=PLACE)

@@ -130,3 +130,34 @@ def test_errors_of_the_server(gcp, control):
     control.fault("failing", face="google", status=500, operation="compute.zones.list")
     with pytest.raises(exceptions.InternalServerError):
         list(gcp.compute("Zones").list(project=gcp.project, retry=None))
+
+
+def test_a_missing_permission(gcp, control):
+    """Compute and Resource Manager name it, the older services do not; testIamPermissions knows."""
+    api, ask = gcp.api("cloudresourcemanager").projects(), {"permissions": ["compute.instances.list", "compute.disks.list"]}
+    granted = lambda: api.testIamPermissions(resource=f"projects/{gcp.project}", body=ask).execute().get("permissions")
+    control.fault("denied", face="google", permissions=["compute.instances.list", "cloudsql.instances.list", "storage.buckets.list",
+                                                        "dns.managedZones.list", "resourcemanager.projects.get"])
+    for refused in (lambda: list(gcp.compute("Instances").aggregated_list(project=gcp.project)),
+                    lambda: list(gcp.compute("Instances").list(project=gcp.project, zone=gcp.zone))):
+        with pytest.raises(exceptions.Forbidden, match="Required 'compute.instances.list' permission for 'projects/"):
+            refused()
+    assert list(gcp.compute("Disks").list(project=gcp.project, zone=gcp.zone)) is not None
+    for service, refused, why in (
+            ("sqladmin", lambda api: api.instances().list(project=gcp.project), "notAuthorized"),
+            ("storage", lambda api: api.buckets().list(project=gcp.project), "forbidden"),
+            ("dns", lambda api: api.managedZones().list(project=gcp.project), "forbidden")):
+        with pytest.raises(HttpError) as caught:
+            refused(gcp.api(service)).execute()
+        assert (caught.value.status_code, reason(caught.value)) == (403, why)
+    with pytest.raises(HttpError) as caught:
+        api.get(name=f"projects/{gcp.project}").execute()
+    assert [one["reason"] for one in caught.value.error_details] == ["IAM_PERMISSION_DENIED"]
+    assert caught.value.error_details[0]["metadata"]["permission"] == "resourcemanager.projects.get"
+    assert granted() == ["compute.disks.list"]
+    control.clear_faults()
+    control.fault("denied", face="google", **{"except": ["compute.instances.list"]})
+    assert list(gcp.compute("Instances").list(project=gcp.project, zone=gcp.zone)) is not None
+    assert granted() == ["compute.instances.list"]
+    with pytest.raises(exceptions.Forbidden, match="Required 'compute.disks.list' permission"):
+        list(gcp.compute("Disks").list(project=gcp.project, zone=gcp.zone))

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use marquee_clouds::{Cloud, CloudError, Connection, Connector, ErrorKind};
+use marquee_clouds::{
+    Cloud, CloudError, Connection, Connector, ErrorKind, PermissionGroup, PermissionNeed, PolicyRequest,
+    policy::INVENTORY,
+};
 use marquee_db::{Org, Tx};
 use marquee_types::ProviderId;
 use secrecy::ExposeSecret;
@@ -16,8 +19,8 @@ use super::{
     model::{Connected, Draft, SealedCredentials, Stored, Verified, binding, connection},
     store,
     wire::{
-        AccountIdentity, ConnectionReport, CreateProvider, PermissionReport, Provider, Regions,
-        ReplaceProvider, Services,
+        AccountIdentity, ConnectionReport, CreateProvider, Kind, Kinds, Need, NeedGroup, PermissionReport,
+        Policy, PolicyQuery, Provider, Regions, ReplaceProvider, Services,
     },
 };
 use crate::{
@@ -221,6 +224,60 @@ pub async fn services(call: &Call, id: ProviderId, refresh: bool) -> Result<Serv
     let (items, discovered_at) = store::services(&mut tx, id).await?;
     tx.commit().await?;
     Ok(Services { items, discovered_at })
+}
+
+/// The kinds of clouds, and what a credential must be allowed there.
+pub fn kinds(app: &App) -> Kinds {
+    let need = |need: &PermissionNeed| Need {
+        permission: need.permission.to_owned(),
+        feature: need.feature.to_owned(),
+    };
+    let group = |group: PermissionGroup| NeedGroup {
+        name: group.name.to_owned(),
+        about: group.about.to_owned(),
+        optional: group.name != INVENTORY,
+        permissions: group.permissions.iter().map(need).collect(),
+    };
+    let kind = |connector: &Arc<dyn Connector>| Kind {
+        kind: connector.kind().to_owned(),
+        title: connector.title().to_owned(),
+        groups: connector.permission_groups().into_iter().map(group).collect(),
+    };
+    Kinds { items: app.clouds.connectors().map(kind).collect() }
+}
+
+/// What a credential of a kind must be allowed, as the vendor's own tools take it.
+pub fn policy(app: &App, kind: &str, query: PolicyQuery) -> Result<Policy, Fault> {
+    let connector = app.clouds.connector(kind).ok_or(Fault::NotFound("kind of cloud"))?;
+    let mut groups = connector.permission_groups();
+    let wanted: Vec<&str> = query
+        .with
+        .iter()
+        .flat_map(|with| with.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
+    let known: Vec<&str> = groups.iter().map(|group| group.name).filter(|name| *name != INVENTORY).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !known.contains(name)) {
+        let expected = if known.is_empty() {
+            format!("{} has no optional features", connector.title())
+        } else {
+            format!("expected any of: {}", known.join(", "))
+        };
+        return Err(Fault::invalid("?with", format!("{unknown}: {expected}")));
+    }
+    groups.retain(|group| group.name == INVENTORY || wanted.contains(&group.name));
+    let format = query.format.map(Into::into);
+    let request = PolicyRequest { groups, subscription: query.subscription, format };
+    let written = connector.policy(&request).map_err(|error| Fault::Invalid(vec![error]))?;
+    Ok(Policy {
+        kind: kind.to_owned(),
+        form: written.form.to_owned(),
+        format: written.format,
+        document: written.document,
+        file: written.file.to_owned(),
+        commands: written.commands,
+    })
 }
 
 /// Opens a connected provider's cloud: the only way from a row to a vendor.

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::{
     actions, store,
     wire::{
-        ConnectionReport, CreateProvider, ListProviders, Provider, Refresh, Regions, ReplaceProvider,
-        Services,
+        ConnectionReport, CreateProvider, Kinds, ListProviders, Policy, PolicyQuery, Provider, Refresh,
+        Regions, ReplaceProvider, Services,
     },
 };
 use crate::{
@@ -64,6 +64,15 @@ pub fn routes() -> Vec<Endpoint> {
             services,
         )
         .summary("List the services a provider offers"),
+        Endpoint::get("providers.kinds", "/api/cloud/kinds", Permission::ProvidersRead, kinds)
+            .summary("List the kinds of clouds, and what a credential must be allowed there"),
+        Endpoint::get(
+            "providers.policy",
+            "/api/cloud/kinds/{kind}/policy",
+            Permission::ProvidersRead,
+            policy,
+        )
+        .summary("Print the least-privilege policy for a credential, in the vendor's own form"),
     ]
 }
 
@@ -112,4 +121,13 @@ async fn regions(call: Call, query: Refresh) -> Result<Reply<Regions>, Fault> {
 async fn services(call: Call, query: Refresh) -> Result<Reply<Services>, Fault> {
     let id = call.id("provider")?;
     Ok(Reply::new(actions::services(&call, id, query.refresh).await?))
+}
+
+async fn kinds(call: Call, _: NoQuery) -> Result<Reply<Kinds>, Fault> {
+    Ok(Reply::new(actions::kinds(&call.app)))
+}
+
+async fn policy(call: Call, query: PolicyQuery) -> Result<Reply<Policy>, Fault> {
+    let kind = call.param("kind").ok_or(Fault::NotFound("kind"))?;
+    Ok(Reply::new(actions::policy(&call.app, kind, query)?))
 }

@@ -1,7 +1,7 @@
 //! What the provider routes take and answer.
 
 use chrono::{DateTime, Utc};
-use marquee_clouds::PermissionStatus;
+use marquee_clouds::{PermissionStatus, PolicyFormat};
 use marquee_types::{ProviderId, SyncId, problem::CloudProblem};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
@@ -170,6 +170,97 @@ pub struct Service {
     pub name: String,
     /// Where the account has it; empty for a service without regions.
     pub regions: Vec<String>,
+}
+
+/// The kinds of clouds that can be connected.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Kinds {
+    /// In the order in which the server knows them.
+    pub items: Vec<Kind>,
+}
+
+/// One kind of cloud, and what a credential must be allowed there.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Kind {
+    /// The word for it, e.g. `aws`.
+    pub kind: String,
+    /// The vendor's name for people.
+    pub title: String,
+    /// What a credential must be allowed, by what it is for.
+    pub groups: Vec<NeedGroup>,
+}
+
+/// Permissions that are needed together.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NeedGroup {
+    /// A word for it, as the policy's `with` takes it.
+    pub name: String,
+    /// What they are for.
+    pub about: String,
+    /// Whether only those need it who ask for it.
+    pub optional: bool,
+    /// The permissions.
+    pub permissions: Vec<Need>,
+}
+
+/// One of the vendor's permissions.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Need {
+    /// In the vendor's spelling, e.g. `ec2:DescribeInstances`.
+    pub permission: String,
+    /// What does not work without it.
+    pub feature: String,
+}
+
+/// Which policy.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PolicyQuery {
+    /// Optional features that it is for as well, comma-separated.
+    pub with: Option<String>,
+    /// Azure: the id of the subscription that the role is for.
+    pub subscription: Option<String>,
+    /// What it is written in: the vendor's usual form if left out; Google Cloud also takes `json`.
+    #[param(inline)]
+    pub format: Option<DocumentFormat>,
+}
+
+marquee_types::words! {
+    /// What a policy can be asked for in.
+    pub enum DocumentFormat {
+        /// JSON.
+        Json = "json",
+        /// YAML.
+        Yaml = "yaml",
+    }
+}
+
+impl From<DocumentFormat> for PolicyFormat {
+    fn from(format: DocumentFormat) -> Self {
+        match format {
+            DocumentFormat::Json => Self::Json,
+            DocumentFormat::Yaml => Self::Yaml,
+        }
+    }
+}
+
+/// What a credential must be allowed, as a document that the vendor's own tools take.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Policy {
+    /// Which cloud.
+    pub kind: String,
+    /// What the vendor calls it: `IAM policy`, `custom role`.
+    pub form: String,
+    /// What the document is written in; `text` where a vendor's credentials have no policies.
+    #[schema(inline)]
+    pub format: PolicyFormat,
+    /// The document.
+    pub document: String,
+    /// The name of the file that the commands expect the document in; empty where there are none.
+    pub file: String,
+    /// The vendor's own commands that make a credential with it.
+    pub commands: Vec<String>,
 }
 
 /// What a test of the connection found.

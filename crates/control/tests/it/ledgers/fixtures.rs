@@ -96,6 +96,7 @@ impl Stock {
             "providers.delete" => with(&self.provider(owner).await, None),
             "providers.get" | "providers.test" | "providers.regions" | "providers.services"
             | "providers.sync" | "providers.scopes" => with(&self.provider, None),
+            "providers.policy" => Prepared { path: row.path.replace("{kind}", "aws"), body: None },
             "resources.get" | "resources.history" | "resources.related" => with(&self.resource, None),
             "syncs.get" => with(&self.sync, None),
             "operations.get" | "operations.wait" => with(&self.operation, None),

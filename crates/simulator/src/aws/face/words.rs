@@ -118,8 +118,29 @@ fn expired(dialect: Dialect, s3: bool) -> Refusal {
     }
 }
 
+/// That a caller lacks a permission.
+fn denied(permission: &str, caller: &str, dialect: Dialect) -> Refusal {
+    let why = format!(
+        "User: {caller} is not authorized to perform: {permission} because no identity-based policy allows the {permission} \
+         action"
+    );
+    match dialect {
+        Dialect::Ec2 => {
+            let message = format!("You are not authorized to perform this operation. {why}");
+            Refusal::new("UnauthorizedOperation", message).status(403)
+        }
+        Dialect::Json => Refusal::new("AccessDeniedException", why).status(400),
+        Dialect::Query | Dialect::RestXml => Refusal::new("AccessDenied", why).status(403),
+    }
+}
+
 /// A fault in the service's own words.
-pub(super) fn fault_refusal(refusal: &faults::Refusal, service: &Service, dialect: Dialect) -> Refusal {
+pub(super) fn fault_refusal(
+    refusal: &faults::Refusal,
+    service: &Service,
+    dialect: Dialect,
+    caller: &str,
+) -> Refusal {
     let s3 = service.name == "s3";
     match refusal {
         faults::Refusal::Throttled { retry_after } => {
@@ -143,6 +164,7 @@ pub(super) fn fault_refusal(refusal: &faults::Refusal, service: &Service, dialec
         }
         faults::Refusal::Revoked => flaw_refusal(&Flaw::UnknownKey, service, dialect),
         faults::Refusal::Expired => flaw_refusal(&Flaw::ExpiredToken, service, dialect),
+        faults::Refusal::Denied(permission) => denied(permission, caller, dialect),
         faults::Refusal::RegionLost => {
             Refusal::new("ServiceUnavailable", "The service is unavailable. Please try again shortly.")
                 .status(503)

