@@ -8,7 +8,7 @@ use marquee_types::{FieldError, ResourceKind, ResourceState, resource::Relation}
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::{Capabilities, CloudError, RawJson};
+use crate::{Capabilities, CloudError, Objects, RawJson};
 
 /// Makes clouds of one vendor. One value per adapter stands in the registry.
 pub trait Connector: Send + Sync {
@@ -91,6 +91,11 @@ pub trait Cloud: Send + Sync {
 
     /// The inventory, if this cloud has one.
     fn inventory(&self) -> Option<&dyn Inventory> {
+        None
+    }
+
+    /// The objects in its buckets, if this cloud has them.
+    fn objects(&self) -> Option<&dyn Objects> {
         None
     }
 }
