@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, ServerRules, layers::Policy,
-    rest,
+    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, ServerRules,
+    layers::Policy,
+    rest::{self, Clients},
 };
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ use crate::{
 /// Makes clouds of Google Cloud.
 #[derive(Debug)]
 pub struct GoogleConnector {
-    http: reqwest::Client,
+    http: Clients,
     policy: Policy,
 }
 
@@ -30,7 +31,7 @@ impl GoogleConnector {
 
     /// The same with other patience.
     pub fn with_policy(policy: Policy) -> Result<Self, CloudError> {
-        Ok(Self { http: rest::client(CLOUD, None)?, policy })
+        Ok(Self { http: rest::clients(CLOUD, None)?, policy })
     }
 }
 

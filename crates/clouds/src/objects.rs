@@ -190,6 +190,10 @@ impl Put {
     pub fn check(&self, cloud: &'static str, key: &str) -> Result<(), CloudError> {
         let wrong = |message: String| Err(invalid(cloud, "put", message));
         check_key(cloud, "put", key)?;
+        // XML does not say control characters, and Azure takes a backslash for a slash.
+        if key.chars().any(|letter| letter.is_control() || letter == '\\') {
+            return wrong("names of new objects have no control characters and no backslash".to_owned());
+        }
         let size = self.bytes.len();
         if size as u64 > LARGEST {
             return wrong(format!("the object has {size} bytes: at most {LARGEST} are written"));
@@ -270,14 +274,12 @@ impl Query {
     }
 }
 
-/// Refuses names that some cloud could not hold: empty, over 1,024 bytes, with control characters, or with a part `.` or
-/// `..`, which URLs would take for a way.
+/// Refuses names that cannot be asked for: empty, over 1,024 bytes, or with a part `.` or `..`, which URLs would take for
+/// a way.
 pub fn check_key(cloud: &'static str, operation: &str, key: &str) -> Result<(), CloudError> {
     let way = |part: &str| part == "." || part == "..";
     let why = if key.is_empty() || key.len() > 1024 {
         "names of objects have 1 to 1,024 bytes"
-    } else if key.chars().any(char::is_control) {
-        "names of objects have no control characters"
     } else if key.split('/').any(way) {
         "names of objects have no part . or .."
     } else {
@@ -343,6 +345,22 @@ impl Doubt {
             Err(again) if again.kind == ErrorKind::PreconditionFailed => Err(error),
             Err(again) => Err(again),
         }
+    }
+}
+
+/// What became of a conditional delete: the vendors differ in whether an object that is not there breaks the condition. It
+/// may be gone by an earlier attempt whose answer was lost.
+pub async fn settle_delete(
+    objects: &dyn Objects,
+    bucket: &Bucket,
+    key: &str,
+    result: Result<(), CloudError>,
+) -> Result<(), CloudError> {
+    match result {
+        Err(error) if error.kind == ErrorKind::PreconditionFailed => {
+            if objects.head(bucket, key).await?.is_none() { Ok(()) } else { Err(error) }
+        }
+        other => other,
     }
 }
 

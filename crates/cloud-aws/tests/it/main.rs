@@ -10,5 +10,6 @@ mod faults;
 mod front;
 mod gaps;
 mod inventory;
+mod objects;
 mod permissions;
 mod simulated;

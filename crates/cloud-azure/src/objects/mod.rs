@@ -41,7 +41,7 @@ use marquee_clouds::{
     layers::Tally,
     objects::{
         Bucket, Condition, Doubt, ETag, Get, Head, LARGEST, Object, ObjectPage, ObjectSink, Put, Query,
-        check_key, walk,
+        check_key, settle_delete, walk,
     },
     rest::Tokens as _,
 };
@@ -255,7 +255,8 @@ impl Objects for Azure {
             let deleted = client.blob_client(key).delete(Some(options)).await;
             deleted.map(drop).map_err(|error| blob_error(&error))
         });
-        found(deleted.await).map(drop)
+        let deleted = found(deleted.await).map(drop);
+        settle_delete(self, bucket, key, deleted).await
     }
 
     async fn list(

@@ -19,9 +19,11 @@ fn what_some_cloud_could_not_hold_is_refused() {
     for key in ["a", "/a", "a//b", "a/", "ü %+&?#", "...", ".a/b.", &"x".repeat(1024)] {
         assert!(put.check("cloud", key).is_ok(), "{key}");
     }
-    for key in ["", ".", "a/../b", "a/.", "a\nb", "\u{7f}", &"x".repeat(1025), &"ü".repeat(513)] {
+    for key in ["", ".", "a/../b", "a/.", "a\nb", "\u{7f}", "a\\b", &"x".repeat(1025), &"ü".repeat(513)] {
         assert_eq!(kind(put.check("cloud", key)), Some(ErrorKind::Invalid), "{key}");
     }
+    // What another program wrote can be read.
+    assert!(Get::default().check("cloud", "a\\b\u{1}").is_ok());
     let with = |name: &str, value: &str| Put {
         metadata: BTreeMap::from([(name.to_owned(), value.to_owned())]),
         ..Put::new("x")

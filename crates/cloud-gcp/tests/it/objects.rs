@@ -1,0 +1,139 @@
+//! Objects, against drongo (scripts/testbed/drongo) and against the simulator.
+
+use std::{env, sync::Arc};
+
+use marquee_clouds::{
+    Cloud, Connection, Inventory, Scope,
+    conformance::{Collected, Gap, front::Front, objects::ObjectRig},
+    objects::Bucket,
+};
+use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
+use marquee_types::ResourceKind;
+use serde_json::{Value, json};
+
+use crate::bed::{PROJECT, cloud, connection, simulator};
+
+fn at(mut connection: Connection, endpoint: &str) -> Arc<dyn Cloud> {
+    connection.settings["endpoint_url"] = json!(endpoint);
+    cloud(&connection)
+}
+
+async fn buckets(cloud: &dyn Cloud) -> (&dyn Inventory, Scope, Collected) {
+    let inventory = cloud.inventory().unwrap();
+    let scopes = inventory.scopes(&[]).await.unwrap();
+    let scope = scopes.into_iter().find(|scope| scope.kinds == [ResourceKind::Bucket]).unwrap();
+    let mut listed = Collected::default();
+    inventory.list(&scope, &mut listed).await.unwrap();
+    (inventory, scope, listed)
+}
+
+fn no_bucket(like: &Bucket) -> Bucket {
+    Bucket { native_id: "//storage.googleapis.com/no-such-bucket-of-marquees".to_owned(), ..like.clone() }
+}
+
+mod simulated {
+    use super::*;
+
+    async fn rig() -> ObjectRig {
+        let simulator = simulator().await;
+        let front = Front::before(&simulator.addresses().google, None).await;
+        let good = cloud(&connection(&simulator, |_| {}));
+        let found = buckets(&*good).await.2.resources.remove(0);
+        let bucket = Bucket { native_id: found.native_id, region: found.region, container: None };
+        // The key of another world: as good as any, and not known here.
+        let mut plan = built_in("wedding-season").unwrap();
+        plan.seed += 1;
+        let stranger = Simulator::start(Options::new(plan)).await.unwrap();
+        let other = stranger.credentials(FaceName::Google, PROJECT).unwrap()["private_key"].take();
+        let wrong = |key: &mut Value| key["private_key"] = other;
+        ObjectRig {
+            no_bucket: no_bucket(&bucket),
+            bucket,
+            cloud: good,
+            lossy: (at(connection(&simulator, |_| {}), &front.url), Arc::clone(&front.to_lose)),
+            wrong_secret: Some(cloud(&connection(&simulator, wrong))),
+            gaps: &[],
+            keep: Box::new((simulator, front)),
+        }
+    }
+
+    marquee_clouds::object_conformance!(rig());
+}
+
+/// An emulator that no one here wrote: it knows buckets and objects, and projects.
+mod drongo {
+    use super::*;
+
+    fn drongo() -> String {
+        #[expect(clippy::disallowed_methods, reason = "the test bed is found through the environment")]
+        env::var("MARQUEE_TEST_DRONGO").expect("MARQUEE_TEST_DRONGO: run the tests with cargo nextest")
+    }
+
+    async fn post(path: &str, body: Value) {
+        let made = reqwest::Client::new().post(format!("{}{path}", drongo())).json(&body).send().await.unwrap();
+        assert!(made.status().is_success(), "{made:?}");
+    }
+
+    /// A project of the test's own, with buckets, and a connection to it with a key of the simulator's: drongo takes any.
+    async fn project(name: &str) -> (Arc<Simulator>, Connection) {
+        let simulator = simulator().await;
+        post("/v3/projects", json!({ "projectId": name, "displayName": "The orangery" })).await;
+        for (bucket, location) in [("media", "EUROPE-WEST1"), ("logs", "EU")] {
+            let body = json!({ "name": format!("{name}-{bucket}"), "location": location, "storageClass": "NEARLINE",
+                "labels": { "app": "guests", "tier": bucket } });
+            post(&format!("/storage/v1/b?project={name}"), body).await;
+        }
+        let mut made = connection(&simulator, |_| {});
+        made.settings = json!({ "project_id": name, "endpoint_url": drongo() });
+        (simulator, made)
+    }
+
+    async fn rig(check: &str) -> ObjectRig {
+        // Tests are processes of their own, and all of them share drongo.
+        let name = format!("objects-{}", check.replace('_', "-"));
+        let name = &name[..name.len().min(22)];
+        let name = format!("{}-{}", name.trim_end_matches('-'), std::process::id() % 100_000);
+        let (simulator, connection) = project(&name).await;
+        let front = Front::before(&drongo(), None).await;
+        let good = cloud(&connection);
+        let found = buckets(&*good).await.2.resources.into_iter().find(|one| one.name.ends_with("media")).unwrap();
+        let bucket = Bucket { native_id: found.native_id, region: found.region, container: None };
+        ObjectRig {
+            no_bucket: no_bucket(&bucket),
+            bucket,
+            cloud: good,
+            lossy: (at(connection, &front.url), Arc::clone(&front.to_lose)),
+            wrong_secret: None,
+            gaps: DRONGO,
+            keep: Box::new((simulator, front)),
+        }
+    }
+
+    /// What drongo gets wrong.
+    const DRONGO: &[Gap] = &[];
+
+    marquee_clouds::object_conformance!(rig(std::thread::current().name().unwrap_or_default()));
+
+    #[tokio::test]
+    async fn the_project_and_its_buckets_are_seen() {
+        let name = format!("inventory-{}", std::process::id() % 100_000);
+        let (_simulator, connection) = project(&name).await;
+        let cloud = cloud(&connection);
+        let identity = cloud.identity().await.unwrap();
+        assert_eq!((identity.account.as_str(), identity.alias.as_deref()), (name.as_str(), Some("The orangery")));
+        let (inventory, scope, listed) = buckets(&*cloud).await;
+        let mut seen: Vec<_> = listed.resources.iter().map(|one| (one.name.clone(), one.region.as_str(), one.size.as_deref())).collect();
+        seen.sort();
+        let want = |bucket: &str| format!("{name}-{bucket}");
+        assert_eq!(seen, [(want("logs"), "eu", Some("NEARLINE")), (want("media"), "europe-west1", Some("NEARLINE"))]);
+        for one in &listed.resources {
+            let tier = one.name.rsplit('-').next().unwrap().to_owned();
+            assert_eq!(one.tags, [("app".to_owned(), "guests".to_owned()), ("tier".to_owned(), tier)]);
+            assert!(one.created_at.is_some() && one.attributes["versioning"] == "disabled", "{one:?}");
+            let found = inventory.get(&scope, ResourceKind::Bucket, &one.native_id).await.unwrap();
+            assert_eq!(found.as_ref(), Some(one));
+            let unknown = format!("{}x", one.native_id);
+            assert_eq!(inventory.get(&scope, ResourceKind::Bucket, &unknown).await.unwrap(), None);
+        }
+    }
+}
