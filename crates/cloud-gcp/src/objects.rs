@@ -128,7 +128,13 @@ impl Google {
     }
 
     /// The bytes of one generation.
-    async fn read(&self, bucket: &Bucket, key: &str, get: &Get, head: &Head) -> Result<Bytes, CloudError> {
+    async fn media_of(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+        get: &Get,
+        head: &Head,
+    ) -> Result<Bytes, CloudError> {
         let mut url = self.url("storage", bucket, Some(key))?;
         url.query_pairs_mut().append_pair("alt", "media").append_pair("generation", &head.etag.0);
         let mut request = Request::new(Method::GET, url);
@@ -208,7 +214,7 @@ impl Objects for Google {
             if let Some(range) = get.range.as_ref().filter(|range| range.start >= head.size) {
                 return Err(invalid(&format!("{} is behind the end of {} bytes", range.start, head.size)));
             }
-            match self.read(bucket, key, get, &head).await {
+            match self.media_of(bucket, key, get, &head).await {
                 Ok(bytes) => return Ok(Some(Object { head, bytes })),
                 // Written anew, or deleted, between the two answers.
                 Err(error) if error.kind == ErrorKind::NotFound => {}

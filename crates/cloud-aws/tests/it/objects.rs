@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use marquee_clouds::{
     Cloud,
-    conformance::{Collected, Gap, front::Front, objects::ObjectRig},
+    conformance::{Collected, front::Front, objects::ObjectRig},
     objects::Bucket,
 };
 use marquee_types::ResourceKind;
@@ -48,12 +48,11 @@ mod moto {
             cloud: good,
             lossy: (bed::connect(&account, &front.url, &REGIONS), Arc::clone(&front.to_lose)),
             wrong_secret: Some(bed::connect(&wrong, &moto, &REGIONS)),
-            gaps: GAPS,
+            largest: true,
+            gaps: &[],
             keep: Box::new(front),
         }
     }
-
-    const GAPS: &[Gap] = &[];
 
     marquee_clouds::object_conformance!(rig());
 }
@@ -75,6 +74,7 @@ mod simulator {
                 &simulator,
                 Some("not+the+secret/of+this+key/but+as+long+40"),
             )),
+            largest: true,
             gaps: &[],
             keep: Box::new((simulator, front)),
         }

@@ -91,6 +91,7 @@ async fn rig() -> ObjectRig {
         cloud: good,
         lossy: (cloud(&with_blobs(&simulator, &front.url, |_| {})), Arc::clone(&front.to_lose)),
         wrong_secret: Some(cloud(&with_blobs(&simulator, &azurite, wrong))),
+        largest: true,
         gaps: AZURITE,
         keep: Box::new((simulator, front)),
     }

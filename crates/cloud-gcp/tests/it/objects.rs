@@ -1,6 +1,12 @@
 //! Objects, against drongo (scripts/testbed/drongo) and against the simulator.
 
-use std::{env, sync::Arc};
+use std::{
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use marquee_clouds::{
     Cloud, Connection, Inventory, Scope,
@@ -52,6 +58,7 @@ mod simulated {
             cloud: good,
             lossy: (at(connection(&simulator, |_| {}), &front.url), Arc::clone(&front.to_lose)),
             wrong_secret: Some(cloud(&connection(&simulator, wrong))),
+            largest: true,
             gaps: &[],
             keep: Box::new((simulator, front)),
         }
@@ -70,7 +77,8 @@ mod drongo {
     }
 
     async fn post(path: &str, body: Value) {
-        let made = reqwest::Client::new().post(format!("{}{path}", drongo())).json(&body).send().await.unwrap();
+        let made =
+            reqwest::Client::new().post(format!("{}{path}", drongo())).json(&body).send().await.unwrap();
         assert!(made.status().is_success(), "{made:?}");
     }
 
@@ -88,15 +96,19 @@ mod drongo {
         (simulator, made)
     }
 
-    async fn rig(check: &str) -> ObjectRig {
-        // Tests are processes of their own, and all of them share drongo.
-        let name = format!("objects-{}", check.replace('_', "-"));
-        let name = &name[..name.len().min(22)];
-        let name = format!("{}-{}", name.trim_end_matches('-'), std::process::id() % 100_000);
+    /// A name that no other test has: tests are processes of their own, or threads of one, and all of them share drongo.
+    fn own_name(what: &str) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        format!("{what}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    async fn rig() -> ObjectRig {
+        let name = own_name("objects");
         let (simulator, connection) = project(&name).await;
         let front = Front::before(&drongo(), None).await;
         let good = cloud(&connection);
-        let found = buckets(&*good).await.2.resources.into_iter().find(|one| one.name.ends_with("media")).unwrap();
+        let found =
+            buckets(&*good).await.2.resources.into_iter().find(|one| one.name.ends_with("media")).unwrap();
         let bucket = Bucket { native_id: found.native_id, region: found.region, container: None };
         ObjectRig {
             no_bucket: no_bucket(&bucket),
@@ -104,28 +116,63 @@ mod drongo {
             cloud: good,
             lossy: (at(connection, &front.url), Arc::clone(&front.to_lose)),
             wrong_secret: None,
+            // It takes a quarter of a minute for the sum of so many bytes, and no other call meanwhile.
+            largest: false,
             gaps: DRONGO,
             keep: Box::new((simulator, front)),
         }
     }
 
     /// What drongo gets wrong.
-    const DRONGO: &[Gap] = &[];
+    const DRONGO: &[Gap] = &[
+        gap("only_if_absent_keeps_the_first", "refused", UNCONDITIONAL),
+        gap("only_if_absent_keeps_the_first", "kept", UNCONDITIONAL),
+        gap("only_if_it_matches_replaces_what_was_seen", "refused", UNCONDITIONAL),
+        gap("only_if_it_matches_replaces_what_was_seen", "kept", UNCONDITIONAL),
+        gap("only_if_it_matches_replaces_what_was_seen", "of what is gone", UNCONDITIONAL),
+        gap("one_writer_wins", "one", UNCONDITIONAL),
+        gap("a_lost_answer_is_found_out", "someone else's", UNCONDITIONAL),
+        gap("deleting_twice_is_deleting", "stale tag", UNCONDITIONAL),
+        gap("listings_go_to_the_end", "pages", "never pages"),
+        gap(
+            "odd_names_are_names",
+            "ü/ñ/日本",
+            "breaks off when a name is beyond Latin-1: it puts the name into a header",
+        ),
+        gap("odd_names_are_names", "💍", "the same"),
+    ];
 
-    marquee_clouds::object_conformance!(rig(std::thread::current().name().unwrap_or_default()));
+    const UNCONDITIONAL: &str =
+        "knows no conditions: it writes and deletes whatever is there; Google answers 412";
+
+    const fn gap(check: &'static str, scope: &'static str, what: &'static str) -> Gap {
+        Gap { check, scope, what }
+    }
+
+    marquee_clouds::object_conformance!(rig());
 
     #[tokio::test]
     async fn the_project_and_its_buckets_are_seen() {
-        let name = format!("inventory-{}", std::process::id() % 100_000);
+        let name = own_name("inventory");
         let (_simulator, connection) = project(&name).await;
         let cloud = cloud(&connection);
         let identity = cloud.identity().await.unwrap();
-        assert_eq!((identity.account.as_str(), identity.alias.as_deref()), (name.as_str(), Some("The orangery")));
+        assert_eq!(
+            (identity.account.as_str(), identity.alias.as_deref()),
+            (name.as_str(), Some("The orangery"))
+        );
         let (inventory, scope, listed) = buckets(&*cloud).await;
-        let mut seen: Vec<_> = listed.resources.iter().map(|one| (one.name.clone(), one.region.as_str(), one.size.as_deref())).collect();
+        let mut seen: Vec<_> = listed
+            .resources
+            .iter()
+            .map(|one| (one.name.clone(), one.region.as_str(), one.size.as_deref()))
+            .collect();
         seen.sort();
         let want = |bucket: &str| format!("{name}-{bucket}");
-        assert_eq!(seen, [(want("logs"), "eu", Some("NEARLINE")), (want("media"), "europe-west1", Some("NEARLINE"))]);
+        assert_eq!(
+            seen,
+            [(want("logs"), "eu", Some("NEARLINE")), (want("media"), "europe-west1", Some("NEARLINE"))]
+        );
         for one in &listed.resources {
             let tier = one.name.rsplit('-').next().unwrap().to_owned();
             assert_eq!(one.tags, [("app".to_owned(), "guests".to_owned()), ("tier".to_owned(), tier)]);
