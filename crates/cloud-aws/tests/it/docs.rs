@@ -2,7 +2,7 @@
 
 use marquee_cloud_aws::{
     inventory::{GLOBAL, SCOPES, Source, ec2, mapping, rds, states},
-    permissions::{CAPABILITIES, NEEDS},
+    permissions::{CAPABILITIES, NEEDS, OBJECT_PERMISSIONS},
 };
 use marquee_clouds::docs::{self, check, code, table};
 use serde_json::{Value, json};
@@ -52,6 +52,7 @@ fn gaps() {
 
 fn permissions() {
     check("guides/connect-aws.md", "permissions", &docs::permissions(CAPABILITIES.permissions));
+    check("guides/connect-aws.md", "object permissions", &docs::permissions(OBJECT_PERMISSIONS));
     let actions: Vec<Value> = NEEDS.iter().map(|need| json!(need.need.permission)).collect();
     let policy = json!({ "Version": "2012-10-17",
         "Statement": [{ "Sid": "MarqueeReads", "Effect": "Allow", "Action": actions, "Resource": "*" }] });

@@ -2,10 +2,12 @@
 
 use marquee_cloud_azure::{
     inventory::{LISTINGS, mapping, states},
-    permissions::CAPABILITIES,
+    permissions::{CAPABILITIES, OBJECT_PERMISSIONS},
 };
 use marquee_clouds::docs::{self, check, code, table};
 use serde_json::json;
+
+use crate::objects::AZURITE;
 
 /// One test, since writing is done to one file.
 #[test]
@@ -19,6 +21,9 @@ fn tables_in_the_docs_are_those_of_the_code() {
     check("azure.md", "attributes", &docs::attributes("Azure's member", mapping::ATTRIBUTES));
     check("azure.md", "relations", &docs::relations("Azure's member", mapping::RELATIONS));
     check("guides/connect-azure.md", "permissions", &docs::permissions(CAPABILITIES.permissions));
+    check("guides/connect-azure.md", "object permissions", &docs::permissions(OBJECT_PERMISSIONS));
+    let gaps = AZURITE.iter().map(|gap| vec![code(gap.check), gap.scope.to_owned(), gap.what.to_owned()]);
+    check("azure.md", "azurite gaps", &table(&["check", "part", "what Azurite 3.37 does"], gaps));
     let actions: Vec<_> = CAPABILITIES.permissions.iter().map(|need| need.permission).collect();
     let role = json!({ "Name": "Marquee reader", "Description": "What Marquee reads.", "IsCustom": true,
         "Actions": actions, "NotActions": [], "AssignableScopes": ["/subscriptions/00000000-0000-0000-0000-000000000000"] });

@@ -2,9 +2,11 @@
 
 use marquee_cloud_gcp::{
     inventory::{LISTINGS, mapping, states},
-    permissions::CAPABILITIES,
+    permissions::{CAPABILITIES, OBJECT_PERMISSIONS},
 };
 use marquee_clouds::docs::{self, check, code, table};
+
+use crate::objects::drongo::DRONGO;
 
 /// One test, since writing is done to one file.
 #[test]
@@ -17,6 +19,9 @@ fn tables_in_the_docs_are_those_of_the_code() {
     check("google-cloud.md", "attributes", &docs::attributes("Google's member", mapping::ATTRIBUTES));
     check("google-cloud.md", "relations", &docs::relations("Google's member", mapping::RELATIONS));
     check("guides/connect-gcp.md", "permissions", &docs::permissions(CAPABILITIES.permissions));
+    check("guides/connect-gcp.md", "object permissions", &docs::permissions(OBJECT_PERMISSIONS));
+    let gaps = DRONGO.iter().map(|gap| vec![code(gap.check), gap.scope.to_owned(), gap.what.to_owned()]);
+    check("google-cloud.md", "drongo gaps", &table(&["check", "part", "what drongo 0.8 does"], gaps));
     let permissions: Vec<_> =
         CAPABILITIES.permissions.iter().map(|need| format!("- {}\n", need.permission)).collect();
     let role = format!(

@@ -68,7 +68,7 @@ mod simulated {
 }
 
 /// An emulator that no one here wrote: it knows buckets and objects, and projects.
-mod drongo {
+pub mod drongo {
     use super::*;
 
     fn drongo() -> String {
@@ -124,7 +124,7 @@ mod drongo {
     }
 
     /// What drongo gets wrong.
-    const DRONGO: &[Gap] = &[
+    pub const DRONGO: &[Gap] = &[
         gap("only_if_absent_keeps_the_first", "refused", UNCONDITIONAL),
         gap("only_if_absent_keeps_the_first", "kept", UNCONDITIONAL),
         gap("only_if_it_matches_replaces_what_was_seen", "refused", UNCONDITIONAL),
