@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn the_inventory_needs_no_permission_of_objects() {
         assert!(OBJECT_PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
-        let shared = |need: &&PermissionNeed| NEEDS.iter().any(|known| known.need.permission == need.permission);
+        let shared =
+            |need: &&PermissionNeed| NEEDS.iter().any(|known| known.need.permission == need.permission);
         assert_eq!(OBJECT_PERMISSIONS.iter().find(shared), None);
     }
 }

@@ -77,7 +77,10 @@ pub const OBJECT_PERMISSIONS: &[PermissionNeed] = &[
     need("storage.objects.create", "objects in buckets: writing"),
     need("storage.objects.delete", "objects in buckets: deleting, and writing what is there already"),
     need("storage.objects.get", "objects in buckets: reading, and finding out about a lost answer"),
-    need("storage.objects.list", "objects in buckets: listing, and telling a missing object from a missing bucket"),
+    need(
+        "storage.objects.list",
+        "objects in buckets: listing, and telling a missing object from a missing bucket",
+    ),
 ];
 
 #[cfg(test)]
@@ -89,7 +92,9 @@ mod tests {
         assert!(PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
         assert!(OBJECT_PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
         // The role that only reads is made of the former.
-        assert!(PERMISSIONS.iter().all(|need| need.permission.ends_with(".get") || need.permission.ends_with(".list")));
+        assert!(
+            PERMISSIONS.iter().all(|need| matches!(need.permission.rsplit('.').next(), Some("get" | "list")))
+        );
         assert_eq!(OBJECT_PERMISSIONS.iter().find(|need| PERMISSIONS.contains(need)), None);
     }
 }

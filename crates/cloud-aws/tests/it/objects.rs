@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Cloud,
+    Cloud, ErrorKind,
     conformance::{Collected, front::Front, objects::ObjectRig},
-    objects::Bucket,
+    objects::{Bucket, Get, Put},
 };
 use marquee_types::ResourceKind;
+use serde_json::json;
 
 use crate::{
     bed::{self, Account, REGIONS},
@@ -81,4 +82,22 @@ mod simulator {
     }
 
     marquee_clouds::object_conformance!(rig());
+
+    #[tokio::test]
+    async fn what_passes_is_tried_again_and_what_does_not_is_told() {
+        let simulator = simulated::simulator().await;
+        let cloud = simulated::cloud(&simulator, None);
+        let (bucket, put) = (bucket(&*cloud, &simulated::REGIONS).await, Put::new("x"));
+        let objects = cloud.objects().unwrap();
+        for passing in ["throttled", "failing", "cut_off"] {
+            simulated::fault(&simulator, json!({ "kind": passing, "service": "s3", "times": 1 }));
+            objects.put(&bucket, "faults/x", &put).await.unwrap();
+            simulated::fault(&simulator, json!({ "kind": passing, "service": "s3", "times": 1 }));
+            let read = objects.get(&bucket, "faults/x", &Get::default()).await.unwrap().unwrap();
+            assert_eq!(read.bytes, "x", "{passing}");
+        }
+        simulated::fault(&simulator, json!({ "kind": "throttled", "service": "s3" }));
+        let error = objects.put(&bucket, "faults/x", &put).await.unwrap_err();
+        assert_eq!((error.kind, error.retry_helps()), (ErrorKind::Throttled, true), "{error}");
+    }
 }

@@ -58,7 +58,8 @@ fn a_minute(simulator: &Arc<Simulator>) -> Box<dyn Fn() + Send + Sync> {
     })
 }
 
-fn fault(simulator: &Simulator, fault: Value) {
+/// Switches a fault on.
+pub fn fault(simulator: &Simulator, fault: Value) {
     let fault: Fault = serde_json::from_value(fault).unwrap();
     simulator.world().faults.add(fault).unwrap();
 }

@@ -2,7 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use marquee_clouds::objects::{ETag, Listed, ObjectPage};
-use quick_xml::{Reader, escape::resolve_predefined_entity, events::Event};
+use quick_xml::{
+    Reader,
+    escape::resolve_predefined_entity,
+    events::{BytesRef, Event},
+};
 
 /// Where in the document we are: the names of the open elements below the root.
 type Path = Vec<String>;
@@ -26,13 +30,7 @@ pub fn read(body: &[u8]) -> Result<(ObjectPage, Option<String>), String> {
             }
             Event::Text(part) => text.push_str(&part),
             Event::CData(part) => text.push_str(&part),
-            Event::GeneralRef(named) => match named.resolve_char_ref().map_err(|error| error.to_string())? {
-                Some(letter) => text.push(letter),
-                None => {
-                    let known = resolve_predefined_entity(&named);
-                    text.push_str(known.ok_or("an entity that is not XML's")?);
-                }
-            },
+            Event::GeneralRef(named) => text.push_str(&resolved(&named)?),
             Event::End(_) => {
                 let at: Vec<&str> = path.iter().map(String::as_str).collect();
                 match at.as_slice() {
@@ -52,6 +50,16 @@ pub fn read(body: &[u8]) -> Result<(ObjectPage, Option<String>), String> {
         }
     }
     if whole { Ok((page, marker)) } else { Err("the answer is no listing of blobs".to_owned()) }
+}
+
+/// What an entity stands for.
+fn resolved(named: &BytesRef<'_>) -> Result<String, String> {
+    if let Some(letter) = named.resolve_char_ref().map_err(|error| error.to_string())? {
+        return Ok(letter.to_string());
+    }
+    resolve_predefined_entity(named)
+        .map(str::to_owned)
+        .ok_or_else(|| "an entity that is not XML's".to_owned())
 }
 
 /// Names with letters that XML cannot say come percent-encoded, and say so.

@@ -9,15 +9,15 @@ use std::{
 };
 
 use marquee_clouds::{
-    Cloud, Connection, Inventory, Scope,
+    Cloud, Connection, ErrorKind, Inventory, Scope,
     conformance::{Collected, Gap, front::Front, objects::ObjectRig},
-    objects::Bucket,
+    objects::{Bucket, Get, Put},
 };
 use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
 use marquee_types::ResourceKind;
 use serde_json::{Value, json};
 
-use crate::bed::{PROJECT, cloud, connection, simulator};
+use crate::bed::{PROJECT, cloud, connection, fault, simulator};
 
 fn at(mut connection: Connection, endpoint: &str) -> Arc<dyn Cloud> {
     connection.settings["endpoint_url"] = json!(endpoint);
@@ -65,6 +65,25 @@ mod simulated {
     }
 
     marquee_clouds::object_conformance!(rig());
+
+    #[tokio::test]
+    async fn what_passes_is_tried_again_and_what_does_not_is_told() {
+        let simulator = simulator().await;
+        let (cloud, put) = (cloud(&connection(&simulator, |_| {})), Put::new("x"));
+        let found = buckets(&*cloud).await.2.resources.remove(0);
+        let bucket = Bucket { native_id: found.native_id, region: found.region, container: None };
+        let objects = cloud.objects().unwrap();
+        for passing in ["throttled", "failing", "cut_off"] {
+            fault(&simulator, json!({ "kind": passing, "service": "storage", "times": 1 }));
+            objects.put(&bucket, "faults/x", &put).await.unwrap();
+            fault(&simulator, json!({ "kind": passing, "service": "storage", "times": 1 }));
+            let read = objects.get(&bucket, "faults/x", &Get::default()).await.unwrap().unwrap();
+            assert_eq!(read.bytes, "x", "{passing}");
+        }
+        fault(&simulator, json!({ "kind": "throttled", "service": "storage" }));
+        let error = objects.put(&bucket, "faults/x", &put).await.unwrap_err();
+        assert_eq!((error.kind, error.retry_helps()), (ErrorKind::Throttled, true), "{error}");
+    }
 }
 
 /// An emulator that no one here wrote: it knows buckets and objects, and projects.
@@ -140,6 +159,7 @@ pub mod drongo {
             "breaks off when a name is beyond Latin-1: it puts the name into a header",
         ),
         gap("odd_names_are_names", "💍", "the same"),
+        gap("a_wrong_secret_reaches_no_object", "asked", "asks no one who they are"),
     ];
 
     const UNCONDITIONAL: &str =

@@ -461,6 +461,9 @@ pub async fn containers_are_named(rig: &ObjectRig) {
 
 /// Objects are as closed as all else.
 pub async fn a_wrong_secret_reaches_no_object(rig: &ObjectRig) {
+    let mut wrong = Wrong::default();
+    wrong.unless("asked", rig.wrong_secret.is_some(), || "asks for no credentials".to_owned());
+    wrong.settle(rig, "a_wrong_secret_reaches_no_object");
     let Some(cloud) = &rig.wrong_secret else { return };
     let (key, objects) = ("closed/x", objects(&**cloud));
     let refused = Some(ErrorKind::Unauthenticated);
