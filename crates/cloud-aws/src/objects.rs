@@ -81,8 +81,9 @@ impl Objects for Aws {
             let call = call.set_if_match(if_match.clone()).set_if_none_match(if_none_match.clone());
             let metadata = put.metadata.clone().into_iter().collect();
             let call = call.set_metadata(Some(metadata)).body(ByteStream::from(put.bytes.clone()));
+            let sent = Box::pin(call.send());
             doubt.attempt(async move {
-                let written = call.send().await.map_err(|error| sdk_error("PutObject", error))?;
+                let written = sent.await.map_err(|error| sdk_error("PutObject", error))?;
                 written
                     .e_tag
                     .map(ETag)
