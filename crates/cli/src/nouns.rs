@@ -93,6 +93,7 @@ pub static NOUNS: &[Noun] = &[
             ("settings.regions", "region"),
             ("settings.endpoint_url", "endpoint-url"),
             ("settings.authority_url", "authority-url"),
+            ("settings.blob_endpoint_url", "blob-endpoint-url"),
             ("settings.ca_certificate", "ca-certificate"),
             ("settings.subscription_id", "subscription"),
             ("settings.project_id", "project"),

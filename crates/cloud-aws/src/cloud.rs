@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use marquee_clouds::{
     Capabilities, Cloud, CloudError, CloudRegion, CloudService, ConnectionTest, ErrorKind, Identity,
-    Inventory, Layers,
+    Inventory, Layers, Objects,
     layers::{Policy, Tally},
 };
 use tokio::sync::OnceCell;
@@ -187,6 +187,10 @@ impl Cloud for Aws {
     }
 
     fn inventory(&self) -> Option<&dyn Inventory> {
+        Some(self)
+    }
+
+    fn objects(&self) -> Option<&dyn Objects> {
         Some(self)
     }
 }

@@ -1,8 +1,8 @@
 //! The AWS adapter.
 //!
 //! Reading order: [`connector`] (the entry in the registry), [`config`] (what users write), [`credentials`] (keys
-//! that sign), [`cloud`] (identity and regions), [`inventory`] (what exists), [`permissions`] and `probe` (the test
-//! of a connection), [`policy`] (what a credential must be allowed). Below them: [`query`] (our client for EC2, RDS, ELBv2, Auto Scaling and IAM), [`transport`]
+//! that sign), [`cloud`] (identity and regions), [`inventory`] (what exists), [`objects`] (what lies in buckets),
+//! [`permissions`] and `probe` (the test of a connection), [`policy`] (what a credential must be allowed). Below them: [`query`] (our client for EC2, RDS, ELBv2, Auto Scaling and IAM), [`transport`]
 //! (HTTP, and the way of the official crates through the layers), [`xml`] and [`raw`] (reading answers),
 //! [`partition`] (hosts and ARNs), [`error`] (what AWS's codes mean).
 //!
@@ -17,6 +17,7 @@ pub mod error;
 pub mod inventory;
 #[cfg(test)]
 mod models;
+pub mod objects;
 #[cfg(test)]
 mod operations;
 pub mod partition;

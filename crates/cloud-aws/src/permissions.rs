@@ -167,6 +167,21 @@ pub const NEEDS: &[Need] = &[
     read("iam:ListAccountAliases", "the account's name for people", &IAM, "ListAccountAliases", &[]),
 ];
 
+/// What objects in buckets need besides, each for the buckets that are meant for it alone. No part of the inventory, nor
+/// of the policy that only reads.
+pub const OBJECT_PERMISSIONS: &[PermissionNeed] = &[
+    PermissionNeed { permission: "s3:DeleteObject", feature: "objects in buckets: deleting" },
+    PermissionNeed {
+        permission: "s3:GetObject",
+        feature: "objects in buckets: reading, deleting under a condition, and finding out about a lost answer",
+    },
+    PermissionNeed {
+        permission: "s3:ListBucket",
+        feature: "objects in buckets: listing, and telling a missing object from a forbidden one",
+    },
+    PermissionNeed { permission: "s3:PutObject", feature: "objects in buckets: writing" },
+];
+
 static PERMISSIONS: [PermissionNeed; NEEDS.len()] = {
     let mut permissions = [PermissionNeed { permission: "", feature: "" }; NEEDS.len()];
     let mut index = 0;
@@ -193,4 +208,17 @@ const fn read(
     params: &'static [(&'static str, &'static str)],
 ) -> Need {
     need(permission, feature, Probe::Read { api, action, params })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inventory_needs_no_permission_of_objects() {
+        assert!(OBJECT_PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
+        let shared =
+            |need: &&PermissionNeed| NEEDS.iter().any(|known| known.need.permission == need.permission);
+        assert_eq!(OBJECT_PERMISSIONS.iter().find(shared), None);
+    }
 }

@@ -108,19 +108,33 @@ impl SdkCaller {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         T: Send + Sync,
     {
+        self.call_whole(service, operation, region, || {
+            let attempt = send();
+            async move { attempt.await.map_err(|error| sdk_error(operation, error)) }
+        })
+        .await
+    }
+
+    /// The same for attempts that do more than send: read a body to its end, say.
+    pub async fn call_whole<T, F, Fut>(
+        &self,
+        service: &'static str,
+        operation: &'static str,
+        region: Option<&str>,
+        attempt: F,
+    ) -> Result<T, CloudError>
+    where
+        F: FnMut() -> Fut + Send,
+        Fut: Future<Output = Result<T, CloudError>> + Send,
+        T: Send + Sync,
+    {
         let site = CallSite { cloud: CLOUD, service, operation, region };
         // First, so that a role that cannot be assumed shows as what it is; the client then finds the keys here.
         let keys = match &self.keys {
             Some(ring) => Some((ring, ring.keys().await?)),
             None => None,
         };
-        let result = self
-            .layers
-            .call_counted(site, &self.tally, || {
-                let attempt = send();
-                async move { attempt.await.map_err(|error| sdk_error(operation, error)) }
-            })
-            .await;
+        let result = self.layers.call_counted(site, &self.tally, attempt).await;
         if let Some((ring, keys)) = keys {
             ring.judge(&keys, &result).await;
         }

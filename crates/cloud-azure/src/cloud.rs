@@ -11,9 +11,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use marquee_clouds::{
     Capabilities, Cloud, CloudError, CloudRegion, CloudService, ConnectionTest, ErrorKind, Identity,
-    Inventory, Layers, PermissionCheck, PermissionStatus,
+    Inventory, Layers, Objects, PermissionCheck, PermissionStatus,
     layers::{Policy, Tally},
-    rest::{Rest, Tokens as _},
+    rest::{Clients, Rest, Tokens as _},
 };
 use marquee_types::Clock;
 use secrecy::ExposeSecret as _;
@@ -23,9 +23,10 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     arm::{Arm, Read},
     config::Config,
-    credentials::TokenRing,
+    credentials::{MANAGEMENT, STORAGE, TokenRing},
     error::{CLOUD, explain},
     inventory::sizes::SizeCatalog,
+    objects::Blobs,
     permissions::{CAPABILITIES, NEEDS, Need, Probe},
 };
 
@@ -35,8 +36,9 @@ pub struct Azure {
     pub(crate) config: Config,
     pub(crate) arm: Arm,
     pub(crate) sizes: SizeCatalog,
+    pub(crate) blobs: Blobs,
     tokens: Arc<TokenRing>,
-    layers: Layers,
+    pub(crate) layers: Layers,
 }
 
 pub(crate) static SUBSCRIPTION: Read = Read {
@@ -66,12 +68,17 @@ static SERVICES: &[(&str, &str, bool)] = &[
 
 impl Azure {
     /// A cloud that answers with these credentials. No IO.
-    pub fn new(config: Config, http: reqwest::Client, clock: Clock, policy: Policy) -> Result<Self, String> {
+    pub fn new(config: Config, http: Clients, clock: &Clock, policy: Policy) -> Result<Self, String> {
         let layers = Layers::paced(policy, CAPABILITIES.rate_limits);
-        let tokens = Arc::new(TokenRing::new(config.clone(), http.clone(), clock, layers.clone())?);
+        let ring = |scope| {
+            TokenRing::new(scope, config.clone(), http.json.clone(), clock.clone(), layers.clone())
+                .map(Arc::new)
+        };
+        let (tokens, blobs) = (ring(MANAGEMENT)?, Blobs::new(http.bytes, ring(STORAGE)?));
+        let http = http.json;
         let rest = Rest { http, layers: layers.clone(), tokens: tokens.clone(), cloud: CLOUD, explain };
         let arm = Arm::new(rest, config.settings.endpoint.as_ref(), config.settings.subscription.clone());
-        Ok(Self { config, arm, sizes: SizeCatalog::default(), tokens, layers })
+        Ok(Self { config, arm, sizes: SizeCatalog::default(), blobs, tokens, layers })
     }
 
     /// The same resource manager with the patience of someone who waits for the answer.
@@ -218,6 +225,10 @@ impl Cloud for Azure {
     }
 
     fn inventory(&self) -> Option<&dyn Inventory> {
+        Some(self)
+    }
+
+    fn objects(&self) -> Option<&dyn Objects> {
         Some(self)
     }
 }

@@ -37,7 +37,9 @@ pub struct Settings {
     pub endpoint: Option<Url>,
     /// Another authority for tokens.
     pub authority: Option<Url>,
-    /// PEM of an authority to trust besides the system's, for these two endpoints.
+    /// Another endpoint of blob storage, where an account's name is the first part of the path.
+    pub blobs: Option<Url>,
+    /// PEM of an authority to trust besides the system's, for these endpoints.
     pub certificate: Option<String>,
 }
 
@@ -66,7 +68,10 @@ impl Config {
     pub fn read_any(connection: &Connection) -> Result<Self, CredentialError> {
         let named = |name: &str| connection.settings.get(name).and_then(Value::as_str).map(str::to_owned);
         let rules = ServerRules {
-            allowed_endpoints: named("endpoint_url").into_iter().chain(named("authority_url")).collect(),
+            allowed_endpoints: ["endpoint_url", "authority_url", "blob_endpoint_url"]
+                .into_iter()
+                .filter_map(named)
+                .collect(),
             allow_loopback_endpoints: true,
             allow_ambient_credentials: true,
         };
@@ -81,11 +86,16 @@ impl Config {
             | Credentials::WorkloadIdentity { tenant, client, .. } => (Some(tenant), Some(client)),
             Credentials::ManagedIdentity { client } => (None, client.as_ref()),
         };
-        json!({ "cloud": "azure", "type": self.credentials.kind(), "tenant": tenant, "client": client,
+        let mut binding = json!({ "cloud": "azure", "type": self.credentials.kind(), "tenant": tenant, "client": client,
             "subscription": self.settings.subscription,
             "endpoint": self.settings.endpoint.as_ref().map(origin),
             "authority": self.settings.authority.as_ref().map(origin),
-            "ca_certificate": self.settings.certificate.as_ref().map(|pem| URL_SAFE_NO_PAD.encode(Sha256::digest(pem))) })
+            "ca_certificate": self.settings.certificate.as_ref().map(|pem| URL_SAFE_NO_PAD.encode(Sha256::digest(pem))) });
+        // Only where there is one: credentials that were stored before there could be stay readable.
+        if let Some(blobs) = &self.settings.blobs {
+            binding["blob_endpoint"] = origin(blobs).into();
+        }
+        binding
     }
 }
 
@@ -148,6 +158,8 @@ pub fn settings_schema() -> Value {
             "description": "The locations to include; left out or empty, all." },
         "endpoint_url": endpoint("Another endpoint of the resource manager."),
         "authority_url": endpoint("Another authority for tokens; https only."),
+        "blob_endpoint_url": endpoint("Another endpoint of blob storage, with the account's name first in the path; \
+            https only. Left out, the one that Azure names for each account."),
         "ca_certificate": { "type": "string",
             "description": "PEM of an authority to trust besides the system's; only with other endpoints." },
     } })
@@ -220,7 +232,9 @@ fn read_settings(settings: &Value, rules: &ServerRules, errors: &mut Vec<FieldEr
     });
     let endpoint = fields.endpoint("endpoint_url", rules);
     let authority = fields.endpoint("authority_url", rules);
-    for (name, url) in [("endpoint_url", &endpoint), ("authority_url", &authority)] {
+    let blobs = fields.endpoint("blob_endpoint_url", rules);
+    let named = [("endpoint_url", &endpoint), ("authority_url", &authority), ("blob_endpoint_url", &blobs)];
+    for (name, url) in named {
         if url.as_ref().is_some_and(|url| url.scheme() != "https") {
             fields.wrong(name, "expected https: tokens travel there");
         }
@@ -233,7 +247,14 @@ fn read_settings(settings: &Value, rules: &ServerRules, errors: &mut Vec<FieldEr
         fields.wrong("ca_certificate", "expected one or more certificates in PEM");
     }
     fields.finish();
-    Some(Settings { subscription: subscription?.to_lowercase(), regions, endpoint, authority, certificate })
+    Some(Settings {
+        subscription: subscription?.to_lowercase(),
+        regions,
+        endpoint,
+        authority,
+        blobs,
+        certificate,
+    })
 }
 
 fn is_certificate(pem: &str) -> bool {
@@ -313,6 +334,9 @@ mod tests {
             read(&secret(), settings("http://127.0.0.1:1")).unwrap_err(),
             ["/settings/endpoint_url: expected https: tokens travel there"]
         );
+        let blobs = |url: &str| json!({ "subscription_id": ID, "blob_endpoint_url": url });
+        assert!(read(&secret(), blobs("http://127.0.0.1:1")).unwrap_err()[0].contains("expected https"));
+        assert!(read(&secret(), blobs("https://evil.example")).unwrap_err()[0].contains("--allow-endpoint"));
         assert!(
             read(&secret(), settings("https://evil.example")).unwrap_err()[0].contains("--allow-endpoint")
         );
@@ -323,7 +347,10 @@ mod tests {
     fn the_binding_names_everything_a_token_could_be_sent_to_and_no_secret() {
         let config = read(&secret(), json!({ "subscription_id": ID })).unwrap();
         let binding = config.binding().to_string();
-        assert!(binding.contains(ID) && !binding.contains("s3cret"));
+        assert!(binding.contains(ID) && !binding.contains("s3cret") && !binding.contains("blob"));
+        let blobs = "https://127.0.0.1:1";
+        let config = read(&secret(), json!({ "subscription_id": ID, "blob_endpoint_url": blobs })).unwrap();
+        assert_eq!(config.binding()["blob_endpoint"], blobs);
         assert!(!config.credentials.describe().to_string().contains("s3cret"));
     }
 }

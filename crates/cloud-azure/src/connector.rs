@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use marquee_clouds::{
     Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PolicyDocument, PolicyRequest,
-    ServerRules, layers::Policy, rest,
+    ServerRules,
+    layers::Policy,
+    rest::{self, Clients},
 };
 use marquee_types::{Clock, FieldError};
 use serde_json::Value;
@@ -20,7 +22,7 @@ use crate::{
 /// Makes clouds of Azure.
 #[derive(Debug)]
 pub struct AzureConnector {
-    http: reqwest::Client,
+    http: Clients,
     clock: Clock,
     policy: Policy,
 }
@@ -33,7 +35,7 @@ impl AzureConnector {
 
     /// The same with other patience.
     pub fn with_policy(clock: Clock, policy: Policy) -> Result<Self, CloudError> {
-        Ok(Self { http: rest::client(CLOUD, None)?, clock, policy })
+        Ok(Self { http: rest::clients(CLOUD, None)?, clock, policy })
     }
 }
 
@@ -84,11 +86,11 @@ impl Connector for AzureConnector {
         // A connection that trusts an authority of its own has a client of its own.
         let http = match &config.settings.certificate {
             None => self.http.clone(),
-            Some(pem) => rest::client(CLOUD, Some(pem)).map_err(|error| {
+            Some(pem) => rest::clients(CLOUD, Some(pem)).map_err(|error| {
                 CredentialError(vec![FieldError::new("/settings/ca_certificate", error.message)])
             })?,
         };
-        let cloud = Azure::new(config, http, self.clock.clone(), self.policy.clone());
+        let cloud = Azure::new(config, http, &self.clock, self.policy.clone());
         Ok(Arc::new(cloud.map_err(|why| CredentialError(vec![FieldError::new("/credentials", why)]))?))
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens for the resource manager, from Microsoft's own `azure_identity`: had once, shared, renewed before they end.
+//! Tokens for the resource manager and for storage, from Microsoft's own `azure_identity`: had once, shared, renewed before they end.
 
 use std::{fmt, sync::Arc};
 
@@ -32,14 +32,18 @@ use crate::{
     error::{CLOUD, kind_of},
 };
 
-/// What tokens are for. The audience of the public cloud's resource manager.
-const SCOPE: &str = "https://management.azure.com/.default";
+/// What tokens are for: the public cloud's resource manager.
+pub const MANAGEMENT: &str = "https://management.azure.com/.default";
+
+/// What tokens are for: the storage of every cloud.
+pub const STORAGE: &str = "https://storage.azure.com/.default";
 
 /// Tokens are renewed so long before they end: longer than any call may take.
 const RENEW_BEFORE: TimeDelta = TimeDelta::minutes(5);
 
-/// The tokens of one connection.
+/// The tokens of one connection for one purpose.
 pub struct TokenRing {
+    scope: &'static str,
     config: Config,
     http: reqwest::Client,
     clock: Clock,
@@ -56,8 +60,14 @@ struct Current {
 
 impl TokenRing {
     /// A ring without tokens yet. Says what is wrong with credentials that can be of no use.
-    pub fn new(config: Config, http: reqwest::Client, clock: Clock, layers: Layers) -> Result<Self, String> {
-        let ring = Self { config, http, clock, layers, current: Mutex::default() };
+    pub fn new(
+        scope: &'static str,
+        config: Config,
+        http: reqwest::Client,
+        clock: Clock,
+        layers: Layers,
+    ) -> Result<Self, String> {
+        let ring = Self { scope, config, http, clock, layers, current: Mutex::default() };
         ring.source()?;
         match &ring.config.credentials {
             Credentials::ClientSecret { secret, .. } => ring.layers.redactor().hide(secret.expose_secret()),
@@ -136,7 +146,7 @@ impl TokenRing {
         let given = self
             .layers
             .call(site, || async {
-                source.get_token(&[SCOPE], None).await.map_err(|error| token_error(&error))
+                source.get_token(&[self.scope], None).await.map_err(|error| token_error(&error))
             })
             .await?;
         let ends = DateTime::from_timestamp(given.expires_on.unix_timestamp(), 0).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde_json::Value;
 pub const CLOUD: &str = "azure";
 
 /// Codes with a meaning of their own, sorted. Sources: "Resolve common Azure deployment errors", "Understand Resource
-/// Manager throttling", and "Authentication and authorization error codes" of Entra (`AADSTS…`).
+/// Manager throttling", and "Authentication and authorization error codes" of Entra (`AADSTS…`), "Blob Storage error codes".
 static CODES: &[(&str, ErrorKind)] = &[
     ("AADSTS500011", ErrorKind::Unauthenticated),
     ("AADSTS50034", ErrorKind::Unauthenticated),
@@ -20,22 +20,28 @@ static CODES: &[(&str, ErrorKind)] = &[
     ("AllocationFailed", ErrorKind::InsufficientCapacity),
     ("AuthenticationFailed", ErrorKind::Unauthenticated),
     ("AuthorizationFailed", ErrorKind::PermissionDenied),
+    ("BlobAlreadyExists", ErrorKind::PreconditionFailed),
+    ("ConditionNotMet", ErrorKind::PreconditionFailed),
     ("Conflict", ErrorKind::Conflict),
     ("ExpiredAuthenticationToken", ErrorKind::Unauthenticated),
     ("FeatureNotSupportedForAccount", ErrorKind::Unsupported),
+    ("InvalidAuthenticationInfo", ErrorKind::Unauthenticated),
     ("InvalidAuthenticationToken", ErrorKind::Unauthenticated),
     ("InvalidAuthenticationTokenTenant", ErrorKind::Unauthenticated),
     ("InvalidSubscriptionId", ErrorKind::Invalid),
     ("LinkedAuthorizationFailed", ErrorKind::PermissionDenied),
     ("MissingSubscriptionRegistration", ErrorKind::Unsupported),
+    ("NoAuthenticationInformation", ErrorKind::Unauthenticated),
     ("NoRegisteredProviderFound", ErrorKind::Unsupported),
     ("OperationNotAllowed", ErrorKind::Conflict),
+    ("OperationTimedOut", ErrorKind::Timeout),
     ("OverconstrainedAllocationRequest", ErrorKind::InsufficientCapacity),
     ("OverconstrainedZonalAllocationRequest", ErrorKind::InsufficientCapacity),
     ("QuotaExceeded", ErrorKind::QuotaExceeded),
     ("ResourceGroupNotFound", ErrorKind::NotFound),
     ("ResourceNotFound", ErrorKind::NotFound),
     ("ResourceQuotaExceeded", ErrorKind::QuotaExceeded),
+    ("ServerBusy", ErrorKind::Throttled),
     ("SkuNotAvailable", ErrorKind::InsufficientCapacity),
     ("SubscriptionNotFound", ErrorKind::PermissionDenied),
     ("SubscriptionRequestsThrottled", ErrorKind::Throttled),

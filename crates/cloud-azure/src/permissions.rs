@@ -140,6 +140,27 @@ pub const NEEDS: &[Need] = &[
 /// What is needed, without how it is found out.
 pub const PERMISSIONS: &[PermissionNeed] = &permissions();
 
+/// What blobs need besides, in the accounts that are meant for it alone: all but the last are data actions. No part of the
+/// inventory, nor of the role that only reads.
+pub const OBJECT_PERMISSIONS: &[PermissionNeed] = &[
+    PermissionNeed {
+        permission: "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete",
+        feature: "objects in buckets: deleting",
+    },
+    PermissionNeed {
+        permission: "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",
+        feature: "objects in buckets: reading, listing, and finding out about a lost answer",
+    },
+    PermissionNeed {
+        permission: "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write",
+        feature: "objects in buckets: writing",
+    },
+    PermissionNeed {
+        permission: "Microsoft.Storage/storageAccounts/blobServices/containers/read",
+        feature: "objects in buckets: the names of containers",
+    },
+];
+
 const fn permissions() -> [PermissionNeed; NEEDS.len()] {
     let mut needs = [NEEDS[0].need; NEEDS.len()];
     let mut at = 0;
@@ -157,5 +178,9 @@ mod tests {
     #[test]
     fn they_are_sorted_and_named_once() {
         assert!(PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
+        assert!(OBJECT_PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
+        // The role that only reads is made of the former.
+        assert_eq!(OBJECT_PERMISSIONS.iter().find(|need| PERMISSIONS.contains(need)), None);
+        assert!(PERMISSIONS.iter().all(|need| need.permission.ends_with("/read")));
     }
 }

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use marquee_clouds::{
     Capabilities, Cloud, CloudError, CloudRegion, CloudService, ConnectionTest, ErrorKind, Identity,
-    Inventory, Layers, PermissionCheck, PermissionStatus,
+    Inventory, Layers, Objects, PermissionCheck, PermissionStatus,
     layers::{Policy, Tally},
-    rest::{Rest, Tokens as _},
+    rest::{Clients, Rest, Tokens as _},
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
@@ -26,6 +26,8 @@ use crate::{
 pub struct Google {
     pub(crate) config: Config,
     pub(crate) client: Client,
+    /// The HTTP client for objects.
+    pub(crate) bytes: reqwest::Client,
     pub(crate) sizes: SizeCatalog,
     tokens: Arc<TokenRing>,
     layers: Layers,
@@ -65,16 +67,17 @@ static SERVICES: &[(&str, &str, bool)] = &[
 
 impl Google {
     /// A cloud that answers with these credentials. No IO.
-    pub fn new(config: Config, http: reqwest::Client, policy: Policy) -> Self {
+    pub fn new(config: Config, http: Clients, policy: Policy) -> Self {
         let layers = Layers::paced(policy, CAPABILITIES.rate_limits);
         let tokens = Arc::new(TokenRing::new(config.clone(), layers.clone()));
+        let Clients { json: http, bytes } = http;
         let rest = Rest { http, layers: layers.clone(), tokens: tokens.clone(), cloud: CLOUD, explain };
         let client = Client {
             rest,
             endpoint: config.settings.endpoint.clone(),
             project: config.settings.project.clone(),
         };
-        Self { config, client, sizes: SizeCatalog::default(), tokens, layers }
+        Self { config, client, bytes, sizes: SizeCatalog::default(), tokens, layers }
     }
 
     async fn who(&self, client: &Client) -> Result<(Identity, Duration), CloudError> {
@@ -177,6 +180,10 @@ impl Cloud for Google {
     }
 
     fn inventory(&self) -> Option<&dyn Inventory> {
+        Some(self)
+    }
+
+    fn objects(&self) -> Option<&dyn Objects> {
         Some(self)
     }
 }

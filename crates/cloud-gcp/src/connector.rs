@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use marquee_clouds::{
     Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PolicyDocument, PolicyRequest,
-    ServerRules, layers::Policy, rest,
+    ServerRules,
+    layers::Policy,
+    rest::{self, Clients},
 };
 use marquee_types::FieldError;
 use serde_json::Value;
@@ -20,7 +22,7 @@ use crate::{
 /// Makes clouds of Google Cloud.
 #[derive(Debug)]
 pub struct GoogleConnector {
-    http: reqwest::Client,
+    http: Clients,
     policy: Policy,
 }
 
@@ -32,7 +34,7 @@ impl GoogleConnector {
 
     /// The same with other patience.
     pub fn with_policy(policy: Policy) -> Result<Self, CloudError> {
-        Ok(Self { http: rest::client(CLOUD, None)?, policy })
+        Ok(Self { http: rest::clients(CLOUD, None)?, policy })
     }
 }
 

@@ -26,7 +26,7 @@ static REASONS: &[(&str, ErrorKind)] = &[
     ("alreadyExists", ErrorKind::Conflict),
     ("authError", ErrorKind::Unauthenticated),
     ("backendError", ErrorKind::Unavailable),
-    ("conditionNotMet", ErrorKind::Conflict),
+    ("conditionNotMet", ErrorKind::PreconditionFailed),
     ("forbidden", ErrorKind::PermissionDenied),
     ("notFound", ErrorKind::NotFound),
     ("quotaExceeded", ErrorKind::QuotaExceeded),

@@ -1,8 +1,9 @@
 //! The Google Cloud adapter.
 //!
 //! Reading order: [`connector`] (the entry in the registry), [`config`] (what users write), [`credentials`] (tokens),
-//! [`cloud`] (identity, regions and the test of a connection), [`inventory`] (what exists), [`permissions`], [`policy`] (what a
-//! credential must be allowed). Below them: [`api`] (our client for Google's REST APIs), [`error`] (what Google's reasons mean).
+//! [`cloud`] (identity, regions and the test of a connection), [`inventory`] (what exists), [`objects`] (what lies in
+//! buckets), [`permissions`], [`policy`] (what a credential must be allowed). Below them: [`api`] (our client for Google's
+//! REST APIs), [`error`] (what Google's reasons mean).
 //!
 //! Tokens come from Google's own `google-cloud-auth`. The calls are REST by the client that all adapters for JSON share:
 //! the official crates for Compute, SQL and Storage cost minutes to build and do not hand on members that they do not
@@ -15,6 +16,7 @@ pub mod connector;
 pub mod credentials;
 pub mod error;
 pub mod inventory;
+pub mod objects;
 #[cfg(test)]
 mod operations;
 pub mod permissions;

@@ -85,6 +85,18 @@ pub const PERMISSIONS: &[PermissionNeed] = &[
     need("storage.buckets.list", "inventory of buckets"),
 ];
 
+/// What objects in buckets need besides, on the buckets that are meant for it alone. No part of the inventory, nor of the
+/// role that only reads.
+pub const OBJECT_PERMISSIONS: &[PermissionNeed] = &[
+    need("storage.objects.create", "objects in buckets: writing"),
+    need("storage.objects.delete", "objects in buckets: deleting, and writing what is there already"),
+    need("storage.objects.get", "objects in buckets: reading, and finding out about a lost answer"),
+    need(
+        "storage.objects.list",
+        "objects in buckets: listing, and telling a missing object from a missing bucket",
+    ),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +104,11 @@ mod tests {
     #[test]
     fn they_are_sorted_and_named_once() {
         assert!(PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
+        assert!(OBJECT_PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
+        // The role that only reads is made of the former.
+        assert!(
+            PERMISSIONS.iter().all(|need| matches!(need.permission.rsplit('.').next(), Some("get" | "list")))
+        );
+        assert_eq!(OBJECT_PERMISSIONS.iter().find(|need| PERMISSIONS.contains(need)), None);
     }
 }

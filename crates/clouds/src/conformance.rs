@@ -7,6 +7,9 @@
 
 #![expect(clippy::panic, reason = "a check fails by panicking: it is part of a test")]
 
+pub mod front;
+pub mod objects;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -59,7 +62,7 @@ pub struct Failing {
 pub struct Gap {
     /// The name of the check it breaks; empty if none does.
     pub check: &'static str,
-    /// The scope's service.
+    /// The scope's service; of objects, the part of the check.
     pub scope: &'static str,
     /// What it does, and what the cloud does.
     pub what: &'static str,
@@ -139,14 +142,18 @@ impl Rig {
 
     /// Holds what was found against what the gaps declare for a check.
     fn settle(&self, check: &str, wrong: &BTreeMap<String, String>) {
-        let declared: BTreeSet<_> =
-            self.gaps.iter().filter(|gap| gap.check == check).map(|gap| gap.scope).collect();
-        for (scope, what) in wrong {
-            assert!(declared.contains(scope.as_str()), "{scope}: {what}");
-        }
-        for scope in declared {
-            assert!(wrong.contains_key(scope), "{scope}: the declared gap is gone: take it off the list");
-        }
+        settle(self.gaps, check, wrong);
+    }
+}
+
+/// What goes wrong must be declared, and what is declared must go wrong.
+fn settle(gaps: &[Gap], check: &str, wrong: &BTreeMap<String, String>) {
+    let declared: BTreeSet<_> = gaps.iter().filter(|gap| gap.check == check).map(|gap| gap.scope).collect();
+    for (scope, what) in wrong {
+        assert!(declared.contains(scope.as_str()), "{scope}: {what}");
+    }
+    for scope in declared {
+        assert!(wrong.contains_key(scope), "{scope}: the declared gap is gone: take it off the list");
     }
 }
 

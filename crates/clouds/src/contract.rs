@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::{
-    Capabilities, CloudError, PermissionGroup, PolicyDocument, PolicyRequest, RawJson, policy::INVENTORY,
+    Capabilities, CloudError, Objects, PermissionGroup, PolicyDocument, PolicyRequest, RawJson,
+    policy::INVENTORY,
 };
 
 /// Makes clouds of one vendor. One value per adapter stands in the registry.
@@ -116,6 +117,11 @@ pub trait Cloud: Send + Sync {
 
     /// The inventory, if this cloud has one.
     fn inventory(&self) -> Option<&dyn Inventory> {
+        None
+    }
+
+    /// The objects in its buckets, if this cloud has them.
+    fn objects(&self) -> Option<&dyn Objects> {
         None
     }
 }

@@ -30,6 +30,8 @@ pub enum ErrorKind {
     InsufficientCapacity,
     /// The thing is not in a state that allows this.
     Conflict,
+    /// What was asked for only under a condition was not done, for the condition does not hold.
+    PreconditionFailed,
     /// The vendor refused the request as malformed; a defect of the adapter or of the input.
     Invalid,
     /// No complete answer in time.
@@ -53,6 +55,7 @@ impl ErrorKind {
             Self::QuotaExceeded => "quota_exceeded",
             Self::InsufficientCapacity => "insufficient_capacity",
             Self::Conflict => "conflict",
+            Self::PreconditionFailed => "precondition_failed",
             Self::Invalid => "invalid",
             Self::Timeout => "timeout",
             Self::Unavailable => "unavailable",

@@ -1,9 +1,10 @@
 //! The provider contract: what every cloud adapter offers Marquee, and nothing a single vendor does.
 //!
 //! Reading order: [`contract`] (the traits and what they exchange), [`capability`] (which parts a cloud has,
-//! as data), [`policy`] (what a credential must be allowed), [`error`] (a failure with its retry verdict), then [`layers`], which every call goes through. What adapters
-//! share stands beside them: [`fields`] (reading credentials and settings strictly), [`paging`], [`attributes`] (what they
-//! mean), and for clouds that speak JSON [`rest`] and [`draft`].
+//! as data), [`policy`] (what a credential must be allowed), [`error`] (a failure with its retry verdict), [`objects`] (what
+//! lies in buckets), then [`layers`], which every call goes through. What adapters share stands beside them: [`fields`]
+//! (reading credentials and settings strictly), [`paging`], [`attributes`] (what they mean), and for clouds that speak JSON
+//! [`rest`] and [`draft`].
 //!
 //! An adapter is a crate with a [`Connector`]: it turns credentials and settings into a [`Cloud`]. It knows
 //! nothing of organizations, databases or HTTP routes, and nothing here knows a vendor.
@@ -21,6 +22,7 @@ pub mod draft;
 pub mod error;
 pub mod fields;
 pub mod layers;
+pub mod objects;
 pub mod paging;
 pub mod policy;
 pub mod raw;
@@ -36,5 +38,6 @@ pub use contract::{
 };
 pub use error::{CloudError, ErrorKind, Retry};
 pub use layers::{CallSite, Layers};
+pub use objects::Objects;
 pub use policy::{PermissionGroup, PolicyDocument, PolicyFormat, PolicyRequest};
 pub use raw::RawJson;

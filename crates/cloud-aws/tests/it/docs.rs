@@ -2,7 +2,7 @@
 
 use marquee_cloud_aws::{
     inventory::{GLOBAL, SCOPES, Source, ec2, mapping, rds, states},
-    permissions::CAPABILITIES,
+    permissions::{CAPABILITIES, OBJECT_PERMISSIONS},
 };
 use marquee_clouds::docs::{self, check, code, table};
 
@@ -54,4 +54,5 @@ fn permissions() {
     let connector = bed::connector(bed::policy());
     check("guides/connect-aws.md", "policy", &docs::policy(&connector));
     check("guides/connect-aws.md", "commands", &docs::commands(&connector));
+    check("guides/connect-aws.md", "object permissions", &docs::permissions(OBJECT_PERMISSIONS));
 }

@@ -10,6 +10,7 @@ mod faults;
 mod front;
 mod gaps;
 mod inventory;
+mod objects;
 mod permissions;
 mod policy;
 mod real;

@@ -13,7 +13,9 @@ use std::{
 use chrono::TimeDelta;
 
 use marquee_clouds::{
-    Connection, Connector as _, ErrorKind, PermissionStatus, Scope, ServerRules, conformance::Collected,
+    Connection, Connector as _, ErrorKind, PermissionStatus, Scope, ServerRules,
+    conformance::Collected,
+    objects::{Bucket, Condition, Get, Put},
 };
 use marquee_types::Clock;
 use secrecy::SecretString;
@@ -75,6 +77,26 @@ async fn a_missing_permission_costs_its_scopes_only_and_is_named() {
     ];
     assert_eq!(missing, expected.into());
     assert!(test.identity.unwrap().principal.ends_with("user/auditor"));
+}
+
+#[tokio::test]
+async fn a_missing_permission_of_objects_costs_the_one_verb() {
+    let account = bed::claim();
+    let create = r#"client("s3").create_bucket(Bucket="anchors-of-one", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})"#;
+    bed::python(&account, REGION, create);
+    let bucket = Bucket {
+        native_id: "arn:aws:s3:::anchors-of-one".to_owned(),
+        region: REGION.to_owned(),
+        container: None,
+    };
+    let owner = bed::connect(&account, &bed::moto(), &[REGION]);
+    let etag = owner.objects().unwrap().put(&bucket, "x", &Put::new("kept")).await.unwrap();
+    let auditor = bed::connect(&user_without(&account, "s3:PutObject"), &bed::moto(), &[REGION]);
+    let objects = auditor.objects().unwrap();
+    let only_if = Condition::Matches(etag);
+    let error = objects.put(&bucket, "x", &Put { only_if, ..Put::new("changed") }).await.unwrap_err();
+    assert_eq!((error.kind, error.retry_helps()), (ErrorKind::PermissionDenied, false), "{error}");
+    assert_eq!(objects.get(&bucket, "x", &Get::default()).await.unwrap().unwrap().bytes, "kept");
 }
 
 #[tokio::test]

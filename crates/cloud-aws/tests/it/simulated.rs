@@ -13,7 +13,7 @@ use marquee_simulator::{FaceName, Options, Simulator, clock::ClockChange, faults
 use marquee_types::Clock;
 use serde_json::{Value, json};
 
-const ACCOUNT: &str = "210987654321";
+pub const ACCOUNT: &str = "210987654321";
 pub const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
 
 /// A simulator of the world `wedding-season` whose clock stands still.
@@ -25,7 +25,13 @@ pub async fn simulator() -> Arc<Simulator> {
     Arc::new(Simulator::start(options).await.unwrap())
 }
 
+/// A cloud of it, with another secret if one is given.
 pub fn cloud(simulator: &Simulator, secret: Option<&str>) -> Arc<dyn Cloud> {
+    cloud_at(&simulator.addresses().aws, simulator, secret)
+}
+
+/// The same by another way to it.
+pub fn cloud_at(endpoint: &str, simulator: &Simulator, secret: Option<&str>) -> Arc<dyn Cloud> {
     let keys = simulator.credentials(FaceName::Aws, ACCOUNT).unwrap();
     let secret = secret.map_or_else(|| keys["secret_access_key"].clone(), |secret| json!(secret));
     let connection = Connection {
@@ -33,7 +39,7 @@ pub fn cloud(simulator: &Simulator, secret: Option<&str>) -> Arc<dyn Cloud> {
             json!({ "type": "static", "access_key_id": keys["access_key_id"], "secret_access_key": secret })
                 .to_string()
                 .into(),
-        settings: json!({ "regions": REGIONS, "endpoint_url": simulator.addresses().aws }),
+        settings: json!({ "regions": REGIONS, "endpoint_url": endpoint }),
         external_id: "marquee-test".to_owned(),
     };
     let backoff = Backoff { first: Duration::from_millis(5), longest: Duration::from_millis(50) };
@@ -52,6 +58,7 @@ fn a_minute(simulator: &Arc<Simulator>) -> Box<dyn Fn() + Send + Sync> {
     })
 }
 
+/// Switches a fault on.
 pub fn fault(simulator: &Simulator, fault: Value) {
     let fault: Fault = serde_json::from_value(fault).unwrap();
     simulator.world().faults.add(fault).unwrap();

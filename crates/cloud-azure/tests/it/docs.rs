@@ -3,10 +3,12 @@
 use marquee_cloud_azure::{
     AzureConnector,
     inventory::{LISTINGS, mapping, states},
-    permissions::CAPABILITIES,
+    permissions::{CAPABILITIES, OBJECT_PERMISSIONS},
 };
 use marquee_clouds::docs::{self, check, code, table};
 use marquee_types::Clock;
+
+use crate::objects::AZURITE;
 
 /// One test, since writing is done to one file.
 #[test]
@@ -24,4 +26,7 @@ fn tables_in_the_docs_are_those_of_the_code() {
     let connector = AzureConnector::new(Clock::system()).unwrap();
     check("guides/connect-azure.md", "role", &docs::policy(&connector));
     check("guides/connect-azure.md", "commands", &docs::commands(&connector));
+    check("guides/connect-azure.md", "object permissions", &docs::permissions(OBJECT_PERMISSIONS));
+    let gaps = AZURITE.iter().map(|gap| vec![code(gap.check), gap.scope.to_owned(), gap.what.to_owned()]);
+    check("azure.md", "azurite gaps", &table(&["check", "part", "what Azurite 3.37 does"], gaps));
 }

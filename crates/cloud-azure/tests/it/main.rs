@@ -1,4 +1,5 @@
-//! The adapter over the wire, against the simulator, which the vendor's own clients judge.
+//! The adapter over the wire, against the simulator, which the vendor's own clients judge, and its blobs against Azurite
+//! (scripts/testbed/azurite).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,5 +8,6 @@ mod conformance;
 mod docs;
 mod faults;
 mod inventory;
+mod objects;
 mod permissions;
 mod real;

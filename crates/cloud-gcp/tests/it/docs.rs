@@ -3,9 +3,11 @@
 use marquee_cloud_gcp::{
     GoogleConnector,
     inventory::{LISTINGS, mapping, states},
-    permissions::CAPABILITIES,
+    permissions::{CAPABILITIES, OBJECT_PERMISSIONS},
 };
 use marquee_clouds::docs::{self, check, code, table};
+
+use crate::objects::drongo::DRONGO;
 
 /// One test, since writing is done to one file.
 #[test]
@@ -22,4 +24,7 @@ fn tables_in_the_docs_are_those_of_the_code() {
     let connector = GoogleConnector::new().unwrap();
     check("guides/connect-gcp.md", "role", &docs::policy(&connector));
     check("guides/connect-gcp.md", "commands", &docs::commands(&connector));
+    check("guides/connect-gcp.md", "object permissions", &docs::permissions(OBJECT_PERMISSIONS));
+    let gaps = DRONGO.iter().map(|gap| vec![code(gap.check), gap.scope.to_owned(), gap.what.to_owned()]);
+    check("google-cloud.md", "drongo gaps", &table(&["check", "part", "what drongo 0.8 does"], gaps));
 }

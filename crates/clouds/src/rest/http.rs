@@ -1,4 +1,4 @@
-//! The HTTP client: no redirects, no proxies of the environment, and one more certificate where a connection has its own.
+//! The HTTP clients: no redirects, no proxies of the environment, and one more certificate where a connection has its own.
 
 use std::time::Duration;
 
@@ -7,9 +7,26 @@ use crate::{CloudError, ErrorKind};
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A client that trusts the system's authorities and, besides, those in `certificate` (PEM). The process must have
+/// Clients that trust the system's authorities and, besides, those in `certificate` (PEM). The process must have
 /// installed its TLS provider (rustls with ring) before.
-pub fn client(cloud: &'static str, certificate: Option<&str>) -> Result<reqwest::Client, CloudError> {
+pub fn clients(cloud: &'static str, certificate: Option<&str>) -> Result<Clients, CloudError> {
+    Ok(Clients { json: client(cloud, certificate, true)?, bytes: client(cloud, certificate, false)? })
+}
+
+/// The two clients of a connection.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// For JSON, which comes packed.
+    pub json: reqwest::Client,
+    /// For objects, whose bytes are handed on as they are kept.
+    pub bytes: reqwest::Client,
+}
+
+fn client(
+    cloud: &'static str,
+    certificate: Option<&str>,
+    unpacks: bool,
+) -> Result<reqwest::Client, CloudError> {
     let no_client = |error: reqwest::Error| {
         CloudError::new(cloud, "connect", ErrorKind::Unavailable, "no HTTP client").with_source(error)
     };
@@ -17,6 +34,7 @@ pub fn client(cloud: &'static str, certificate: Option<&str>) -> Result<reqwest:
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
+        .gzip(unpacks)
         .user_agent(concat!("marquee/", env!("CARGO_PKG_VERSION")));
     if let Some(pem) = certificate {
         let trusted = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(no_client)?;

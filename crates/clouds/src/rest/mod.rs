@@ -7,11 +7,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use ::http::HeaderMap;
 use async_trait::async_trait;
+use bytes::Bytes;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
-pub use http::{client, not_sent};
+pub use http::{Clients, clients, not_sent};
 
 use crate::{CallSite, CloudError, ErrorKind, Layers, Retry, layers::Tally};
 
@@ -37,6 +38,37 @@ pub struct Refusal<'a> {
     pub headers: &'a HeaderMap,
     /// The body, if it is JSON.
     pub body: Value,
+}
+
+/// One request: JSON is one kind of body among others.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What is to be done.
+    pub method: reqwest::Method,
+    /// With what.
+    pub url: Url,
+    /// Headers besides the token's.
+    pub headers: HeaderMap,
+    /// The body, if there is one.
+    pub body: Option<Bytes>,
+    /// The longest answer that is read.
+    pub longest_answer: usize,
+}
+
+impl Request {
+    /// A request without a body.
+    pub fn new(method: reqwest::Method, url: Url) -> Self {
+        Self { method, url, headers: HeaderMap::new(), body: None, longest_answer: LONGEST_ANSWER }
+    }
+}
+
+/// An answer that is a success.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// All of its body.
+    pub body: Bytes,
 }
 
 /// What an adapter makes of a refusal: kind, code and message. Retry-After and the layers' part are added here.
@@ -72,40 +104,57 @@ impl Rest {
         body: Option<&Value>,
         tally: &Tally,
     ) -> Result<String, CloudError> {
+        let mut request = Request::new(method, url.clone());
+        if let Some(body) = body {
+            let json = ::http::HeaderValue::from_static("application/json");
+            request.headers.insert(::http::header::CONTENT_TYPE, json);
+            request.body = Some(body.to_string().into());
+        }
+        let request = &request;
+        self.call(site, tally, |token| async move {
+            let answer = self.attempt(request, &token).await?;
+            String::from_utf8(answer.body.into()).map_err(|_| self.unreadable("the answer is not UTF-8"))
+        })
+        .await
+    }
+
+    /// Makes a call whose attempts are the caller's own: each sends what it will with [`Rest::attempt`] and the token it
+    /// is given.
+    pub async fn call<T, F, Fut>(
+        &self,
+        site: CallSite<'_>,
+        tally: &Tally,
+        mut attempt: F,
+    ) -> Result<T, CloudError>
+    where
+        F: FnMut(SecretString) -> Fut + Send,
+        Fut: Future<Output = Result<T, CloudError>> + Send,
+    {
         // Outside the attempts: tokens have retries of their own, and outlive the call.
         let token = self.tokens.token().await?;
-        let body: Option<Arc<str>> = body.map(|body| body.to_string().into());
-        let result = self
-            .layers
-            .call_counted(site, tally, || {
-                let (method, url, token, body) = (method.clone(), url.clone(), token.clone(), body.clone());
-                async move { self.attempt(method, url, &token, body).await }
-            })
-            .await;
+        let result = self.layers.call_counted(site, tally, || attempt(token.clone())).await;
         if result.as_ref().is_err_and(|error| error.kind == ErrorKind::Unauthenticated) {
             self.tokens.refused(&token).await;
         }
         result
     }
 
-    async fn attempt(
-        &self,
-        method: reqwest::Method,
-        url: Url,
-        token: &SecretString,
-        body: Option<Arc<str>>,
-    ) -> Result<String, CloudError> {
-        let mut request = self.http.request(method, url).bearer_auth(token.expose_secret());
-        if let Some(body) = body {
-            request = request.header(::http::header::CONTENT_TYPE, "application/json").body(body.to_string());
+    /// Sends a request once, and reads the whole answer.
+    pub async fn attempt(&self, request: &Request, token: &SecretString) -> Result<Answer, CloudError> {
+        let sent = self.http.request(request.method.clone(), request.url.clone());
+        let mut sent = sent.headers(request.headers.clone()).bearer_auth(token.expose_secret());
+        if let Some(body) = &request.body {
+            sent = sent.body(body.clone());
         }
-        let response = request.send().await.map_err(|error| not_sent(self.cloud, error))?;
+        let response = sent.send().await.map_err(|error| not_sent(self.cloud, error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = self.read(response).await?;
-        if (200..300).contains(&status) {
-            return Ok(text);
+        let success = (200..300).contains(&status);
+        let longest = if success { request.longest_answer } else { LONGEST_ANSWER };
+        let body = self.read(response, longest).await?;
+        if success {
+            return Ok(Answer { headers, body });
         }
-        let body = serde_json::from_str(&text).unwrap_or_default();
+        let body = serde_json::from_slice(&body).unwrap_or_default();
         let mut error = (self.explain)(&Refusal { status, headers: &headers, body });
         if let (true, Some(after)) = (error.retry_helps(), retry_after(&headers)) {
             error.retry = Retry::After(after);
@@ -113,17 +162,17 @@ impl Rest {
         Err(error)
     }
 
-    async fn read(&self, mut response: reqwest::Response) -> Result<String, CloudError> {
+    async fn read(&self, mut response: reqwest::Response, longest: usize) -> Result<Bytes, CloudError> {
         let announced =
             response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        let mut body = Vec::with_capacity(announced.min(LONGEST_ANSWER));
+        let mut body = Vec::with_capacity(announced.min(longest));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.cut_off(error))? {
-            if body.len() + chunk.len() > LONGEST_ANSWER {
-                return Err(self.unreadable("the answer is longer than any page"));
+            if body.len() + chunk.len() > longest {
+                return Err(self.unreadable("the answer is longer than any page, or than what was asked for"));
             }
             body.extend_from_slice(&chunk);
         }
-        String::from_utf8(body).map_err(|_| self.unreadable("the answer is not UTF-8"))
+        Ok(body.into())
     }
 
     /// The answer is not what the vendor's own model says.

@@ -189,7 +189,6 @@ const REFUSED: &[(&str, &[&str])] = &[
             "GrantReadACP",
             "GrantWrite",
             "GrantWriteACP",
-            "IfMatch",
             "IfMatchLastModifiedTime",
             "IfMatchSize",
             "IfModifiedSince",

@@ -215,8 +215,7 @@ fn write(schemas: &Schemas, request: &Request, route: &Route<'_>, answer: Answer
     let (value, delay) = match answer {
         Answer::Nothing => return Ok(Reply::new(StatusCode::NO_CONTENT)),
         Answer::File(file) => {
-            let reply = Reply::new(StatusCode::OK).header("content-type", &file.content_type);
-            return Ok(Reply { body: file.bytes, ..reply });
+            return part(request, file);
         }
         Answer::Text(text) if fields.is_none() && !by_number && !cfg!(debug_assertions) => {
             return Ok(Reply::new(StatusCode::OK).with(JSON, text));
@@ -244,6 +243,31 @@ fn write(schemas: &Schemas, request: &Request, route: &Route<'_>, answer: Answer
     let mut reply = Reply::new(StatusCode::OK).with(JSON, value.to_string());
     reply.delay = delay.unwrap_or_default();
     Ok(reply)
+}
+
+/// A file, or the range of it that was asked for.
+fn part(request: &Request, file: File) -> Result<Reply, Refusal> {
+    let length = file.bytes.len();
+    let Some((first, last)) =
+        request.header("range").strip_prefix("bytes=").and_then(|range| range.split_once('-'))
+    else {
+        let reply = Reply::new(StatusCode::OK).header("content-type", &file.content_type);
+        return Ok(Reply { body: file.bytes, ..reply });
+    };
+    let (from, until) = match (first.parse::<usize>(), last.parse::<usize>()) {
+        (Ok(from), Ok(last)) => (from, last.saturating_add(1).min(length)),
+        (Ok(from), Err(_)) => (from, length),
+        (Err(_), Ok(last)) => (length.saturating_sub(last), length),
+        (Err(_), Err(_)) => (length, length),
+    };
+    if from >= until {
+        let message = "The requested range cannot be satisfied.";
+        return Err(Refusal::new(416, "requestedRangeNotSatisfiable", message));
+    }
+    let reply = Reply::new(StatusCode::PARTIAL_CONTENT)
+        .header("content-type", &file.content_type)
+        .header("content-range", &format!("bytes {from}-{}/{length}", until - 1));
+    Ok(Reply { body: file.bytes.slice(from..until), ..reply })
 }
 
 /// An answer that is not what Google promises: a defect here, found by whoever tests.

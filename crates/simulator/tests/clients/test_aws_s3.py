@@ -116,6 +116,15 @@ def test_objects(s3, bucket):
     assert refused(s3.get_object, Bucket=bucket, Key=key, Range="bytes=20-30")[1] == 416
     assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == 10
     assert refused(s3.put_object, Bucket=bucket, Key=key, Body=b"y", IfNoneMatch="*") == ("PreconditionFailed", 412)
+    for stale in [lambda: refused(s3.put_object, Bucket=bucket, Key=key, Body=b"y", IfMatch='"other"'),
+                  lambda: refused(s3.get_object, Bucket=bucket, Key=key, IfMatch='"other"'),
+                  lambda: refused(s3.delete_object, Bucket=bucket, Key=key, IfMatch='"other"')]:
+        assert stale() == ("PreconditionFailed", 412)
+    assert s3.get_object(Bucket=bucket, Key=key, IfMatch=made["ETag"])["ContentLength"] == 10
+    assert refused(s3.put_object, Bucket=bucket, Key="none", Body=b"y", IfMatch=made["ETag"]) == ("NoSuchKey", 404)
+    assert refused(s3.delete_object, Bucket=bucket, Key="none", IfMatch=made["ETag"]) == ("NoSuchKey", 404)
+    changed = s3.put_object(Bucket=bucket, Key=key, Body=b"changed", IfMatch=made["ETag"])
+    assert changed["ETag"] != made["ETag"]
     s3.put_object(Bucket=bucket, Key=key, Body=b"new")
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"new"
     s3.delete_object(Bucket=bucket, Key=key)

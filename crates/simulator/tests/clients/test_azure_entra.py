@@ -71,6 +71,17 @@ def test_a_scope_of_someone_else_is_refused(account, certificate):
         secret(account, certificate).get_token("https://graph.microsoft.com/.default")
 
 
+def test_a_token_for_storage_is_none_for_the_manager(account, certificate):
+    import requests
+
+    token = secret(account, certificate).get_token("https://storage.azure.com/.default").token
+    said = claims(token)
+    assert said["aud"] == "https://storage.azure.com" and said["iss"].startswith("https://sts.windows.net/")
+    answer = requests.get(f"{account['endpoint']}/subscriptions?api-version=2022-12-01", verify=certificate,
+                          headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "InvalidAuthenticationTokenAudience")
+
+
 def test_a_forged_assertion_is_refused(account, certificate):
     forged = account["federated_token"][:-8] + "AAAAAAAA"
     credential = ClientAssertionCredential(

@@ -84,6 +84,22 @@ def test_objects(gcp, storage):
     with pytest.raises(HttpError) as caught:
         put(storage, bucket, "readme", ifGenerationMatch="0")
     assert caught.value.status_code == 412
+    again = put(storage, bucket, "readme", b"0123456789")
+    assert int(again["generation"]) > int(made["generation"])
+    change = lambda generation: put(storage, bucket, "readme", b"0123456789", ifGenerationMatch=generation)
+    last = change(again["generation"])
+    for refuse in [lambda: change(again["generation"]),
+                   objects.delete(bucket=bucket, object="readme", ifGenerationMatch=again["generation"]).execute]:
+        with pytest.raises(HttpError) as caught:
+            refuse()
+        assert (caught.value.status_code, reason(caught.value)) == (412, "conditionNotMet")
+    refused(404, "notFound", objects.get(bucket=bucket, object="readme", generation=again["generation"]))
+    part = objects.get_media(bucket=bucket, object="readme", generation=last["generation"])
+    for given, wanted in {"bytes=2-4": b"234", "bytes=8-99": b"89", "bytes=7-": b"789"}.items():
+        part.headers["range"] = given
+        assert part.execute() == wanted
+    part.headers["range"] = "bytes=10-12"
+    refused(416, "requestedRangeNotSatisfiable", part)
     objects.insert(bucket=bucket, body={"name": "empty"}).execute()
     assert objects.get_media(bucket=bucket, object="empty").execute() == b""
     objects.delete(bucket=bucket, object="readme").execute()
@@ -92,3 +108,17 @@ def test_objects(gcp, storage):
     answer = gcp.raw("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name=plain", data=b"raw", headers={"content-type": "image/png"})
     assert (answer.json()["contentType"], answer.json()["size"]) == ("image/png", "3")
     assert gcp.raw("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=resumable&name=x").status_code == 501
+
+
+def test_a_folder_is_on_one_page(gcp, storage):
+    bucket, objects = make(gcp, storage), storage.objects()
+    for name in ["a/1", "a/2", "a/3", "b", "c//1", "c//2", "d"]:
+        put(storage, bucket, name)
+    seen, token, pages = [], None, 0
+    while True:
+        page = objects.list(bucket=bucket, delimiter="/", maxResults=1, pageToken=token).execute()
+        seen += [one["name"] for one in page.get("items", [])] + page.get("prefixes", [])
+        token, pages = page.get("nextPageToken"), pages + 1
+        if not token:
+            break
+    assert (seen, pages) == (["a/", "b", "c/", "d"], 4)

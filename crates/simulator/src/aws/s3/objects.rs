@@ -26,10 +26,10 @@ pub(super) fn put(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let key = ask.need("Key");
     let before = estate.get(ask.owner(), OBJECTS, &bucket, key, ask.now).is_some();
     if before && ask.text("IfNoneMatch") == Some("*") {
-        let message = "At least one of the pre-conditions you specified did not hold";
-        return Err(Refusal::new("PreconditionFailed", message)
-            .status(412)
-            .with("Condition", "If-None-Match"));
+        return Err(unmet("If-None-Match"));
+    }
+    if ask.get("IfMatch").is_some() {
+        find(ask, estate)?;
     }
     // AWS's is an MD5 of the body, or not: it promises only that it differs for other bytes.
     let tag = format!("\"{}\"", &hex::encode(Sha256::digest(ask.body))[..32]);
@@ -63,12 +63,22 @@ fn plain(ask: &Ask<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The object of a request, if it has the tag that the request names.
 fn find<'e>(ask: &Ask<'_>, estate: &'e Estate) -> Result<&'e Thing, Refusal> {
     let bucket = bucket(ask, estate)?.id.clone();
     let key = ask.need("Key");
-    estate.get(ask.owner(), OBJECTS, &bucket, key, ask.now).ok_or_else(|| {
+    let found = estate.get(ask.owner(), OBJECTS, &bucket, key, ask.now).ok_or_else(|| {
         Refusal::new("NoSuchKey", "The specified key does not exist.").status(404).with("Key", key)
-    })
+    })?;
+    let tag = found.body.get("ETag");
+    let bare = |tag: &str| tag.trim_matches('"').to_owned();
+    let other = |wanted: &str| wanted != "*" && bare(wanted) != bare(tag.as_str().unwrap_or_default());
+    if ask.text("IfMatch").is_some_and(other) { Err(unmet("If-Match")) } else { Ok(found) }
+}
+
+fn unmet(condition: &str) -> Refusal {
+    let message = "At least one of the pre-conditions you specified did not hold";
+    Refusal::new("PreconditionFailed", message).status(412).with("Condition", condition)
 }
 
 /// What headers say of an object.
@@ -114,6 +124,9 @@ fn span(range: &str, length: usize) -> Option<(usize, usize)> {
 
 pub(super) fn delete(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let bucket = bucket(ask, estate)?.id.clone();
+    if ask.get("IfMatch").is_some() {
+        find(ask, estate)?;
+    }
     // What is not there is deleted as well.
     estate.end(ask.cause(), OBJECTS, &bucket, ask.need("Key"), ask.now + TimeDelta::zero());
     Ok(nothing().into())

@@ -216,11 +216,17 @@ fn known_tenant(world: &World, asked: &str) -> Result<(), Denied> {
     if asked.eq_ignore_ascii_case(&tenant(world)) { Ok(()) } else { Err(Denied::tenant(asked)) }
 }
 
-/// The audience of a scope: the resource manager, by the vendor's name for it or by where it listens.
+/// The audience of a scope: the resource manager, by the vendor's name for it or by where it listens; or storage, whose
+/// data is not simulated.
 fn audience(scope: &str, origin: &str) -> Result<String, Denied> {
     let Some(resource) = scope.strip_suffix("/.default") else { return Err(Denied::scope(scope)) };
     let resource = resource.trim_end_matches('/');
-    let known = ["https://management.azure.com", "https://management.core.windows.net", origin];
+    let known = [
+        "https://management.azure.com",
+        "https://management.core.windows.net",
+        "https://storage.azure.com",
+        origin,
+    ];
     if known.contains(&resource) { Ok(resource.to_owned()) } else { Err(Denied::resource(resource)) }
 }
 

@@ -1,16 +1,16 @@
 //! Objects of a bucket.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{conditions, find, micros};
+use super::{conditions, find};
 use crate::{
     estate::{Cause, Estate, Thing},
     google::{
-        call::{Answer, Call, File, Outcome, fingerprint, zulu},
+        call::{Answer, Call, File, Outcome, fingerprint, number, zulu},
         list as lists,
         refusal::Refusal,
     },
@@ -33,6 +33,14 @@ pub fn get(call: &Call<'_>, estate: &Estate) -> Outcome {
         .get(call.project(), SHELF, bucket, call.part("object"), call.now)
         .ok_or_else(|| missing(call))?;
     conditions(call, &thing.body.get("generation"), "Generation")?;
+    // Former generations are not kept.
+    if call
+        .query
+        .get("generation")
+        .is_some_and(|wanted| number(wanted) != number(&thing.body.get("generation")))
+    {
+        return Err(missing(call));
+    }
     if call.asked("alt") != "media" {
         return Ok(Answer::Json(Value::Object(thing.body.read())));
     }
@@ -55,9 +63,18 @@ pub fn list(call: &Call<'_>, estate: &Estate) -> Outcome {
         Some(format!("{prefix}{}", &rest[..end + delimiter.len()]))
     };
     let (from, until) = (call.asked("startOffset"), call.asked("endOffset"));
-    let wanted = |thing: &Thing| {
+    let within = |thing: &Thing| {
         thing.id.starts_with(prefix) && *thing.id >= *from && (until.is_empty() || *thing.id < *until)
     };
+    // What is told as one is counted as one, and told on one page: by the first of its names.
+    let mut folders = BTreeSet::new();
+    let mut told = HashSet::new();
+    for thing in estate.all(call.project(), SHELF, Some(bucket), call.now).filter(|thing| within(thing)) {
+        if inner(&thing.id).is_none_or(|folder| folders.insert(folder)) {
+            told.insert(thing.id.clone());
+        }
+    }
+    let wanted = |thing: &Thing| told.contains(&thing.id);
     let page = lists::page(call, estate, SHELF, Some(bucket), ("maxResults", 1000), wanted)?;
     let (mut items, mut prefixes) = (Vec::new(), BTreeSet::new());
     for thing in page.things {
@@ -103,7 +120,10 @@ fn write(call: &Call<'_>, estate: &mut Estate, file: &File) -> Outcome {
     if !absent {
         conditions(call, &present.unwrap_or_default(), "Generation")?;
     }
-    let body = describe(call, bucket, name, &class, file);
+    // Each write has one of its own, also where the clock stands still.
+    let generation =
+        (call.now.timestamp_micros() + i64::try_from(estate.next_number()).unwrap_or_default()).to_string();
+    let body = describe(call, (bucket, name, &generation), &class, file);
     let mut thing = Thing::new(name, bucket, call.now, "ACTIVE");
     thing.seen_from = call.now + call.effects.unseen;
     thing.body = (&body).into();
@@ -115,8 +135,12 @@ fn write(call: &Call<'_>, estate: &mut Estate, file: &File) -> Outcome {
     Ok(Answer::Json(Value::Object(body)))
 }
 
-fn describe(call: &Call<'_>, bucket: &str, name: &str, class: &Value, file: &File) -> Map<String, Value> {
-    let generation = micros(call);
+fn describe(
+    call: &Call<'_>,
+    (bucket, name, generation): (&str, &str, &str),
+    class: &Value,
+    file: &File,
+) -> Map<String, Value> {
     let encoded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
     let base = "https://www.googleapis.com";
     let said = Some(call.said("contentType")).filter(|text| !text.is_empty());
@@ -130,7 +154,7 @@ fn describe(call: &Call<'_>, bucket: &str, name: &str, class: &Value, file: &Fil
         "mediaLink": format!("{base}/download/storage/v1/b/{bucket}/o/{encoded}?generation={generation}&alt=media"),
         "generation": generation, "metageneration": "1", "contentType": content_type,
         "storageClass": class, "size": file.bytes.len().to_string(),
-        "crc32c": STANDARD.encode(crc32c(&file.bytes).to_be_bytes()), "etag": fingerprint(&["object", &generation]),
+        "crc32c": STANDARD.encode(crc32c(&file.bytes).to_be_bytes()), "etag": fingerprint(&["object", generation]),
         "timeCreated": zulu(call.now), "updated": zulu(call.now), "timeStorageClassUpdated": zulu(call.now),
     });
     let mut body: Map<String, Value> = described.as_object().cloned().unwrap_or_default();
