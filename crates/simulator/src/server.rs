@@ -34,7 +34,7 @@ pub struct Options {
     pub plan: Plan,
     /// Where to listen; loopback only.
     pub host: IpAddr,
-    /// Port of the control; AWS, Azure and Google take the three after it. 0 lets the system choose each.
+    /// Port of the control; AWS, Azure, Google and Hetzner take the four after it. 0 lets the system choose each.
     pub port: u16,
     /// Simulated seconds a second.
     pub speed: f64,
@@ -96,6 +96,8 @@ pub struct Addresses {
     pub azure: String,
     /// Google Cloud.
     pub google: String,
+    /// Hetzner Cloud.
+    pub hetzner: String,
     /// PEM of the certificate authority that clients of `azure` must trust.
     pub certificate: String,
 }
@@ -107,6 +109,7 @@ impl Addresses {
             FaceName::Aws => &self.aws,
             FaceName::Azure => &self.azure,
             FaceName::Google => &self.google,
+            FaceName::Hetzner => &self.hetzner,
         }
     }
 }
@@ -165,6 +168,7 @@ impl Simulator {
             Desk::Face(FaceName::Aws),
             Desk::Face(FaceName::Azure),
             Desk::Face(FaceName::Google),
+            Desk::Face(FaceName::Hetzner),
         ];
         let mut listeners = Vec::new();
         for (offset, desk) in (0_u16..).zip(desks) {
@@ -181,6 +185,7 @@ impl Simulator {
             aws: origin(1, "http"),
             azure: origin(2, "https"),
             google: origin(3, "http"),
+            hetzner: origin(4, "http"),
             certificate: identity.authority,
         };
         let served = Arc::new(Served { world, faces, addresses });
