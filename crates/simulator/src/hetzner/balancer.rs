@@ -23,7 +23,7 @@ pub const SHELF: &str = "load_balancers";
 pub fn handler(verb: &str) -> Option<Handler> {
     Some(match verb {
         "create" => Write(create),
-        "delete" => Write(kind::remove),
+        "delete" => Write(delete),
         "metrics" => Read(metrics::of_balancer),
         "add_service" => Write(add_service),
         "update_service" => Write(update_service),
@@ -143,7 +143,7 @@ fn reachable(server: &Thing, nets: &[Value]) -> Result<(), Refusal> {
 }
 
 /// A service that can be beside others.
-fn service(call: &Call<'_>, estate: &Estate, others: &[Value], said: Value) -> Result<Value, Refusal> {
+fn service(call: &Call<'_>, estate: &Estate, others: &[Value], mut said: Value) -> Result<Value, Refusal> {
     let port = |name: &str| said[name].as_u64().is_some_and(|port| (1..=65_535).contains(&port));
     if !port("listen_port") || !port("destination_port") {
         return Err(Refusal::invalid("listen_port", "ports must be between 1 and 65535"));
@@ -157,6 +157,14 @@ fn service(call: &Call<'_>, estate: &Estate, others: &[Value], said: Value) -> R
     }
     for id in certificates.iter().filter_map(Value::as_u64) {
         call.need(estate, "certificates", &id.to_string())?;
+    }
+    if said["protocol"] != "tcp" {
+        let mut http = json!({ "cookie_name": "HCLBSTICKY", "cookie_lifetime": 300, "certificates": [],
+            "redirect_http": false, "sticky_sessions": false, "timeout_idle": 60 });
+        if let (Some(usual), Some(said)) = (http.as_object_mut(), said["http"].as_object()) {
+            usual.extend(said.clone());
+        }
+        said["http"] = http;
     }
     Ok(said)
 }
@@ -193,6 +201,14 @@ pub fn create(call: &Call<'_>, estate: &mut Estate) -> Outcome {
     estate.add(call.cause(), SHELF, thing);
     let action = action::begin(call, estate, "create_load_balancer", &[(SHELF, &id)], seconds(4));
     Ok(Answer::Json(StatusCode::CREATED, json!({ "load_balancer": shown, "action": action })))
+}
+
+/// `delete`: it is seen until the action is at its end.
+pub fn delete(call: &Call<'_>, estate: &mut Estate) -> Outcome {
+    let place = kind::deletable(call, estate)?.place.clone();
+    let action = action::begin(call, estate, "delete_load_balancer", &[(SHELF, &call.id)], seconds(3));
+    estate.end(call.cause(), SHELF, &place, &call.id, call.now + seconds(3));
+    Ok(Answer::from(json!({ "action": action })))
 }
 
 /// The load balancer of the call, which must be free.

@@ -116,9 +116,10 @@ pub fn architecture(size: &Size) -> &'static str {
 pub fn server_type(call: &Call<'_>, name: &str) -> Value {
     let Some((id, size)) = sizes(call).find(|(_, size)| *size.name == *name) else { return Value::Null };
     let dedicated = is_dedicated(size);
-    let locations = regions(call).map(
-        |region| json!({ "id": location(call, &region.id)["id"], "name": region.id, "deprecation": null }),
-    );
+    let locations = regions(call).map(|region| {
+        json!({ "id": location(call, &region.id)["id"], "name": region.id, "deprecation": null,
+            "available": call.effects.has_capacity(&region.id, &size.name), "recommended": false })
+    });
     #[expect(clippy::cast_precision_loss, reason = "a machine's memory")]
     let memory = size.memory_mib as f64 / 1024.0;
     json!({ "id": id, "name": size.name, "description": size.name.to_uppercase(), "cores": size.vcpus,

@@ -170,10 +170,11 @@ fn query(
             continue;
         };
         let shape = api.resolve(shape);
+        let several = shape.items.is_some();
         let one = api.resolve(shape.items.as_deref().unwrap_or(shape));
-        if let Some(what) = misfit(one, text) {
-            wrongs.push((name.clone(), what));
-        }
+        // Of a list all may stand in one parameter.
+        let mut parts = text.split(|letter| several && letter == ',');
+        wrongs.extend(parts.find_map(|part| misfit(one, part)).map(|what| (name.clone(), what)));
     }
     for (name, shape) in known {
         if shape.required.is_set() && !pairs.iter().any(|(sent, _)| sent == name) {

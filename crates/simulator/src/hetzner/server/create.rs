@@ -88,10 +88,10 @@ impl Parts {
             listed.filter_map(Value::as_u64).map(|id| id.to_string()).collect()
         };
         for key in call.said("ssh_keys").as_array().into_iter().flatten() {
-            let key = key.as_str().unwrap_or_default();
+            let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
             let known = estate
                 .all(call.project(), "ssh_keys", None, call.now)
-                .any(|one| *one.name == *key || *one.id == *key);
+                .any(|one| *one.name == key || *one.id == key);
             if !known {
                 return Err(Refusal::invalid("ssh_keys", "SSH key not found"));
             }
