@@ -7,6 +7,8 @@
 
 #![expect(clippy::panic, reason = "a check fails by panicking: it is part of a test")]
 
+pub mod survey;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

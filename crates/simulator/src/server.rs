@@ -20,8 +20,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    clock::ClockChange,
+    clock::{ClockChange, ClockError},
     face::{Face, FaceName},
+    faults::{Fault, FaultError},
     plan::Plan,
     seed::Seed,
     world::{World, WorldError},
@@ -134,6 +135,17 @@ pub enum StartError {
     Write(PathBuf, io::Error),
 }
 
+/// A fault that cannot be switched on.
+#[derive(Debug, thiserror::Error)]
+pub enum BadFault {
+    /// It is none.
+    #[error("this is no fault: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// It cannot be.
+    #[error(transparent)]
+    Limits(#[from] FaultError),
+}
+
 /// Who answers on an address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Desk {
@@ -218,6 +230,18 @@ impl Simulator {
     /// Credentials of an account, as a client of its vendor takes them.
     pub fn credentials(&self, face: FaceName, account: &str) -> Option<serde_json::Value> {
         self.served.credentials(face, account)
+    }
+
+    /// Switches a fault on, written as the control API takes it, and gives its number.
+    pub fn fault(&self, fault: serde_json::Value) -> Result<u64, BadFault> {
+        let fault: Fault = serde_json::from_value(fault)?;
+        Ok(self.world().faults.add(fault)?)
+    }
+
+    /// Lets simulated time pass.
+    pub fn advance(&self, seconds: f64) -> Result<(), ClockError> {
+        let change = ClockChange { advance_seconds: Some(seconds), ..ClockChange::default() };
+        self.world().clock.change(change).map(drop)
     }
 
     /// Stops listening and ends every connection.

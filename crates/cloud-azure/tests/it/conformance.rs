@@ -3,13 +3,13 @@
 use marquee_clouds::conformance::{Gap, Rig};
 use serde_json::json;
 
-use crate::bed::{a_minute, cloud, connection, fault, simulator};
+use crate::bed::{a_minute, cloud, connection, simulator};
 
 async fn rig() -> Rig {
     let (good, failing, hanging) = (simulator().await, simulator().await, simulator().await);
     // Azure lists all locations at once: a broken service is what fails alone.
-    fault(&failing, json!({ "kind": "failing", "service": "Microsoft.Compute" }));
-    fault(&hanging, json!({ "kind": "hanging" }));
+    failing.fault(json!({ "kind": "failing", "service": "Microsoft.Compute" })).unwrap();
+    hanging.fault(json!({ "kind": "hanging" })).unwrap();
     let wrong = |credentials: &mut serde_json::Value| credentials["client_secret"] = json!("not-the-secret");
     Rig {
         cloud: cloud(&connection(&good, |_| {})),

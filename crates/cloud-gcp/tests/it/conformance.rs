@@ -4,13 +4,13 @@ use marquee_clouds::conformance::{Gap, Rig};
 use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
 use serde_json::json;
 
-use crate::bed::{PROJECT, a_minute, cloud, connection, fault, simulator};
+use crate::bed::{PROJECT, a_minute, cloud, connection, simulator};
 
 async fn rig() -> Rig {
     let (good, failing, hanging) = (simulator().await, simulator().await, simulator().await);
     // Google lists all regions at once: a broken service is what fails alone.
-    fault(&failing, json!({ "kind": "failing", "service": "compute" }));
-    fault(&hanging, json!({ "kind": "hanging" }));
+    failing.fault(json!({ "kind": "failing", "service": "compute" })).unwrap();
+    hanging.fault(json!({ "kind": "hanging" })).unwrap();
     // The key of another world: as good as any, and not known here.
     let mut plan = built_in("wedding-season").unwrap();
     plan.seed += 1;
