@@ -48,7 +48,7 @@ impl Hetzner {
     }
 
     /// Hetzner tells no one whose a token is. That it opens a project is seen by asking for anything; the project is
-    /// called what its people call it, and else after its token.
+    /// called by the id that people say, and else after its token.
     async fn who(&self, client: &Client) -> Result<(Identity, Duration), CloudError> {
         let asked = Instant::now();
         client.page(&LOCATIONS, None, &Tally::default()).await?;

@@ -21,7 +21,7 @@ pub struct Credentials {
 /// Where and what to look at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// What people call the project; the API does not tell.
+    /// The project's id; the API does not tell.
     pub project: Option<String>,
     /// The locations to include; empty for all.
     pub regions: Vec<String>,
@@ -80,15 +80,16 @@ pub fn credentials_schema() -> Value {
     json!({ "oneOf": [
         { "type": "object", "additionalProperties": false, "required": ["type", "token"],
           "description": "A token of a project, as the console gives it. One that may only read is enough.",
-          "properties": { "type": { "const": "api_token" }, "token": { "type": "string", "writeOnly": true } } },
+          "properties": { "type": { "const": "api_token" },
+            "token": { "type": "string", "writeOnly": true, "x-environment": "HCLOUD_TOKEN" } } },
     ] })
 }
 
 /// JSON Schema of the settings.
 pub fn settings_schema() -> Value {
     json!({ "type": "object", "additionalProperties": false, "properties": {
-        "project": { "type": "string", "maxLength": 100,
-            "description": "What the project is called: the API does not tell, so this is shown as its account." },
+        "project_id": { "type": "string", "pattern": "^[0-9]{1,20}$", "examples": ["1483920"],
+            "description": "The project's id, as the console's address shows it: the API does not tell." },
         "regions": { "type": "array", "uniqueItems": true, "items": { "type": "string", "examples": ["nbg1"] },
             "description": "The locations to include; left out or empty, all." },
         "endpoint_url": { "type": "string", "format": "uri",
@@ -119,9 +120,9 @@ fn read_credentials(text: &str, errors: &mut Vec<FieldError>) -> Option<Credenti
 fn read_settings(settings: &Value, rules: &ServerRules, errors: &mut Vec<FieldError>) -> Option<Settings> {
     let object = optional_object("/settings", settings, errors)?;
     let mut fields = Fields::new("/settings", object, errors);
-    let project = fields.optional_text("project");
-    if project.as_ref().is_some_and(|name| name.len() > 100) {
-        fields.wrong("project", "expected 100 characters at most");
+    let project = fields.optional_text("project_id");
+    if project.as_ref().is_some_and(|id| id.len() > 20 || !id.bytes().all(|byte| byte.is_ascii_digit())) {
+        fields.wrong("project_id", "expected digits, as the console's address shows them");
     }
     let regions = fields.texts("regions", |name, _| {
         let fits =

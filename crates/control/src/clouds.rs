@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use marquee_cloud_aws::AwsConnector;
 use marquee_cloud_azure::AzureConnector;
 use marquee_cloud_gcp::GoogleConnector;
+use marquee_cloud_hetzner::HetznerConnector;
 use marquee_clouds::{Cloud, CloudError, Connector};
 use marquee_types::{Clock, ProviderId};
 use moka::sync::Cache;
@@ -26,6 +27,7 @@ impl Clouds {
             Arc::new(AwsConnector::new(clock.clone())?),
             Arc::new(AzureConnector::new(clock.clone())?),
             Arc::new(GoogleConnector::new()?),
+            Arc::new(HetznerConnector::new()?),
         ]))
     }
 
@@ -62,10 +64,11 @@ impl Clouds {
     }
 
     /// Writes into the OpenAPI document what each kind takes: `AwsCredentials`, `AwsSettings` …, and in the
-    /// bodies that connect a provider the choice between them.
+    /// bodies that connect a provider the choice between them, with the form that each kind usually takes: the first of
+    /// its schema.
     pub fn describe(&self, document: &mut Value) {
         let schemas = &mut document["components"]["schemas"];
-        let (mut credentials, mut settings) = (Vec::new(), Vec::new());
+        let (mut credentials, mut settings, mut usual) = (Vec::new(), Vec::new(), serde_json::Map::new());
         for connector in self.connectors.iter() {
             let kind = connector.kind();
             let name = format!("{}{}", kind[..1].to_uppercase(), &kind[1..]);
@@ -74,6 +77,9 @@ impl Clouds {
                 ("Settings", connector.settings_schema(), &mut settings),
             ] {
                 choices.push(json!({ "$ref": format!("#/components/schemas/{name}{suffix}") }));
+                if let Some(form) = schema.pointer("/oneOf/0/properties/type/const") {
+                    usual.insert(kind.to_owned(), form.clone());
+                }
                 schemas[format!("{name}{suffix}")] = schema;
             }
         }
@@ -89,6 +95,7 @@ impl Clouds {
                 };
                 fields[field]["description"] = description;
             }
+            fields["credentials"]["x-usual-forms"] = json!({ "field": "kind", "forms": usual });
         }
     }
 }

@@ -27,13 +27,13 @@ pub struct SimulateArgs {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The world: one that is built in (wedding-season, large), or a file
+    /// The world: one that is built in (wedding-season, large, staging), or a file
     #[arg(long, value_name = "NAME|FILE", default_value = "wedding-season")]
     world: String,
     /// The loopback address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
-    /// Port of the control; AWS, Azure and Google take the three after it. 0: any that are free
+    /// Port of the control; AWS, Azure, Google and Hetzner take the four after it. 0: any that are free
     #[arg(long, value_name = "PORT", default_value_t = PORT)]
     port: u16,
     /// Simulated seconds a second
@@ -121,7 +121,7 @@ enum FaultKind {
 struct FaultArgs {
     /// What goes wrong
     kind: FaultKind,
-    /// Only at this vendor: aws, azure or google
+    /// Only at this vendor: aws, azure, google or hetzner
     #[arg(long, value_name = "VENDOR")]
     face: Option<String>,
     /// Only in this account
@@ -259,7 +259,7 @@ fn world(name: &str) -> Result<Plan> {
             let known: Vec<_> = BUILT_IN.iter().map(|(known, _)| *known).collect();
             bail!(
                 "no world is called {name}, and there is no such file; built in are {}",
-                known.join(" and ")
+                known.join(", ")
             )
         }
         Err(error) => Err(error).with_context(|| format!("cannot read {name}")),
@@ -281,6 +281,7 @@ fn welcome(simulator: &Simulator) -> String {
   AWS      {}
   Azure    {}
   Google   {}
+  Hetzner  {}
 
 Accounts (`marquee simulate accounts` shows their credentials):
 {}
@@ -292,6 +293,7 @@ Ctrl-C ends it; what was made in it is gone unless it was exported.
         at.aws,
         at.azure,
         at.google,
+        at.hetzner,
         accounts.join("\n"),
     )
 }

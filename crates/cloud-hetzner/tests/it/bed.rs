@@ -11,7 +11,7 @@ use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
 use serde_json::{Value, json};
 
 /// The project of the world `staging`.
-pub const PROJECT: &str = "orangery-staging";
+pub const PROJECT: &str = "1483920";
 
 /// A simulator of the world `staging`, at a noon that stands still.
 pub async fn simulator() -> Arc<Simulator> {

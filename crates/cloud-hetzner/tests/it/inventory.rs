@@ -7,7 +7,7 @@ use marquee_clouds::conformance::survey;
 use marquee_types::ResourceKind;
 use serde_json::json;
 
-use crate::bed::{cloud, connection, opened, simulator, token};
+use crate::bed::{PROJECT, cloud, connection, opened, simulator, token};
 
 /// Attributes and relations that no resource of the world has: they are read from samples beside the normalisers.
 const UNSEEN: &[&str] = &[
@@ -37,13 +37,13 @@ async fn a_connection_for_one_location_leaves_out_the_others() {
 }
 
 #[tokio::test]
-async fn a_token_that_only_reads_is_enough_and_the_project_has_the_name_that_people_give_it() {
+async fn a_token_that_only_reads_is_enough_and_the_project_has_the_id_that_people_say() {
     let simulator = simulator().await;
     let reader = token(&simulator, "read_only_token");
-    let cloud = cloud(&connection(&simulator, &reader, |settings| settings["project"] = json!("staging")));
+    let cloud = cloud(&connection(&simulator, &reader, |settings| settings["project_id"] = json!(PROJECT)));
     assert_eq!(survey::outcomes(&*cloud).await.1, []);
     let identity = cloud.identity().await.unwrap();
-    assert_eq!(identity.account, "staging");
+    assert_eq!(identity.account, PROJECT);
     assert!(identity.principal.starts_with("API token sha256:"), "{identity:?}");
     assert!(!format!("{identity:?}").contains(&reader), "{identity:?}");
     let unnamed = opened(&simulator).identity().await.unwrap();

@@ -32,7 +32,6 @@ pub fn create(call: &Call<'_>, estate: &mut Estate) -> Outcome {
     available(call, &place, size)?;
     let parts = Parts::read(call, estate, &place)?;
     let mut thing = kind::new(call, estate, &place, "initializing")?;
-    thing.zone = None;
     thing.size = size.name.clone();
     let starts = call.flag("start_after_create", true);
     thing.life.plan(seconds(MAKING), if starts { "starting" } else { "off" });
