@@ -257,10 +257,7 @@ fn world(name: &str) -> Result<Plan> {
         Ok(text) => Plan::parse(&text).with_context(|| format!("{name} is no world")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let known: Vec<_> = BUILT_IN.iter().map(|(known, _)| *known).collect();
-            bail!(
-                "no world is called {name}, and there is no such file; built in are {}",
-                known.join(", ")
-            )
+            bail!("no world is called {name}, and there is no such file; built in are {}", known.join(", "))
         }
         Err(error) => Err(error).with_context(|| format!("cannot read {name}")),
     }
