@@ -175,7 +175,11 @@ fn settle(target: &mut Value, body: &Body, tag: &Field, noun: Option<&'static No
     let holds = |(field, value): &(&str, &str)| target.get(*field).and_then(Value::as_str) == Some(*value);
     let defaults = noun.map_or(&[][..], |noun| noun.default_tags).iter();
     let mut decided = defaults.filter(|(of, when, _)| *of == place && when.as_ref().is_none_or(holds));
-    let usual = decided.next().map(|(_, _, form)| *form);
+    // What the document says comes before what the table of nouns says.
+    let own = tag.usual.as_ref().and_then(|usual| {
+        usual.forms.get(target.get(&usual.field).and_then(Value::as_str)?).map(String::as_str)
+    });
+    let usual = own.or_else(|| decided.next().map(|(_, _, form)| *form));
     let chosen = match fitting[..] {
         [only] => Some(only),
         _ => fitting.into_iter().find(|form| Some(form.as_str()) == usual),

@@ -179,12 +179,7 @@ pub static NOUNS: &[Noun] = &[
             ("credentials.source.secret_access_key", "AWS_SECRET_ACCESS_KEY"),
             ("credentials.source.session_token", "AWS_SESSION_TOKEN"),
         ],
-        default_tags: &[
-            ("credentials.type", Some(("kind", "aws")), "static"),
-            ("credentials.type", Some(("kind", "azure")), "client_secret"),
-            ("credentials.type", Some(("kind", "gcp")), "service_account"),
-            ("credentials.type", None, "static"),
-        ],
+        default_tags: &[("credentials.type", None, "static")],
         by_name: Some(ByName { prefix: "prv_", list: "providers.list" }),
         documents: &[("policy", "document")],
         guidance: &[

@@ -4,6 +4,8 @@
 //! `KEY=VALUE`, tagged unions become the union of their fields (each knows for which tag it counts), and what is
 //! left takes JSON. Places that hold secrets are marked; they never become flags.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::naming;
@@ -59,6 +61,19 @@ pub struct Field {
     pub secret_by_place: bool,
     /// For which tag of which union it counts; empty if always.
     pub when: Vec<Tag>,
+    /// The environment variable that the vendor's own tools take it from (`x-environment`).
+    pub variable: Option<String>,
+    /// Of a union's tag: which form it usually is (`x-usual-forms`).
+    pub usual: Option<Usual>,
+}
+
+/// Which form a union usually takes, by the value of another field of the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usual {
+    /// The other field.
+    pub field: String,
+    /// Forms by its values.
+    pub forms: BTreeMap<String, String>,
 }
 
 /// A tag of a union, and the place that holds it.
@@ -267,7 +282,7 @@ impl<'a> Walk<'a> {
         let name = place.pointer.last().map_or("it", String::as_str);
         at.help = format!("Which form of {} it is", name.replace('_', " "));
         let pointer = at.pointer.clone();
-        self.leaf(&Value::Null, &at, Kind::Choice(values), false);
+        self.leaf(schema, &at, Kind::Choice(values), false);
         for form in forms {
             let Some(value) = tag_value(&form, &tag) else { continue };
             let mut inside = Place { form: true, ..place.clone() };
@@ -297,10 +312,20 @@ impl<'a> Walk<'a> {
             help: place.help.clone(),
             required: place.required,
             when: place.when.clone(),
+            variable: schema.get("x-environment").and_then(Value::as_str).map(str::to_owned),
+            usual: usual(schema),
             kind,
             repeated,
         });
     }
+}
+
+fn usual(schema: &Value) -> Option<Usual> {
+    let said = schema.get("x-usual-forms")?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let forms = said.get("forms")?.as_object()?.iter();
+    let forms = forms.map(|(value, form)| Some((value.clone(), text(form)?))).collect::<Option<_>>()?;
+    Some(Usual { field: text(said.get("field")?)?, forms })
 }
 
 /// Whether a place holds a secret: the schema says so, or its name does.

@@ -37,7 +37,7 @@ pub fn args(body: &Body, noun: Option<&'static Noun>) -> Vec<Arg> {
     let mut args = Vec::new();
     for group in groups(body) {
         let flag = naming::kebab(group);
-        let names = variable_names(noun, group);
+        let names = variable_names(body, noun, group);
         let words = flag.replace('-', " ");
         args.push(
             Arg::new(format_static("secret-file", group))
@@ -70,16 +70,20 @@ fn format_static(what: &str, group: &str) -> &'static str {
     String::leak(text)
 }
 
-fn variables(noun: Option<&'static Noun>, group: &str) -> Vec<(&'static str, &'static str)> {
-    let all = noun.map_or(&[][..], |noun| noun.secret_variables);
+/// Places of a group and the variables they are taken from: those of the table of nouns, then those of the document.
+fn variables(body: &Body, noun: Option<&'static Noun>, group: &str) -> Vec<(String, String)> {
+    let known = noun.map_or(&[][..], |noun| noun.secret_variables).iter();
+    let known = known.map(|(place, name)| ((*place).to_owned(), (*name).to_owned()));
+    let told =
+        body.fields.iter().filter_map(|field| Some((field.pointer.join("."), field.variable.clone()?)));
     let inside =
         |place: &str| place.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    all.iter().copied().filter(|(place, _)| inside(place)).collect()
+    known.chain(told).filter(|(place, _)| inside(place)).collect()
 }
 
-fn variable_names(noun: Option<&'static Noun>, group: &str) -> Vec<&'static str> {
+fn variable_names(body: &Body, noun: Option<&'static Noun>, group: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for (_, name) in variables(noun, group) {
+    for (_, name) in variables(body, noun, group) {
         if !names.contains(&name) {
             names.push(name);
         }
@@ -154,7 +158,7 @@ impl Fill<'_> {
     }
 
     fn variables_are_set(&self, target: &Value) -> bool {
-        let known = variables(self.noun, self.group);
+        let known = variables(self.body, self.noun, self.group);
         let set = |field: &Field| {
             let place = field.pointer.join(".");
             let variable = known.iter().find(|(of, _)| *of == place);
@@ -166,17 +170,17 @@ impl Fill<'_> {
     fn take_variables(&mut self, target: &mut Value) -> Result<(), Failure> {
         let mut used = Vec::new();
         body::settle_group(target, self.body, self.group, self.noun);
-        for (place, name) in variables(self.noun, self.group) {
+        for (place, name) in variables(self.body, self.noun, self.group) {
             let field = self.body.fields.iter().find(|field| field.pointer.join(".") == place);
             let Some(field) = field.filter(|field| body::counts(field, target)) else { continue };
-            if let Some(value) = self.surroundings.set_variable(name) {
+            if let Some(value) = self.surroundings.set_variable(&name) {
                 body::set(target, &field.pointer, Value::String(value));
                 used.push(name);
             }
         }
         body::settle_tags(target, self.body, self.noun);
         if used.is_empty() {
-            let names = variable_names(self.noun, self.group).join(", ");
+            let names = variable_names(self.body, self.noun, self.group).join(", ");
             return Err(Failure::Usage(format!("none of {names} is set")));
         }
         self.surroundings.note(&format!("using the {} of {}", self.group, used.join(", ")));
@@ -229,7 +233,7 @@ impl Fill<'_> {
             let mut fields = self.body.fields.iter().filter(|field| field.pointer.join(".") == place);
             fields.any(|field| body::counts(field, target))
         };
-        let known = variables(self.noun, self.group);
+        let known = variables(self.body, self.noun, self.group);
         let names: Vec<_> =
             known.into_iter().filter(|(place, _)| counts(place)).map(|(_, name)| name).collect();
         let environment =

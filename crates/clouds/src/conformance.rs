@@ -9,6 +9,7 @@
 
 pub mod front;
 pub mod objects;
+pub mod survey;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

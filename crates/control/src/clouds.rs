@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use marquee_cloud_aws::AwsConnector;
 use marquee_cloud_azure::AzureConnector;
 use marquee_cloud_gcp::GoogleConnector;
+use marquee_cloud_hetzner::HetznerConnector;
 use marquee_clouds::{Cloud, CloudError, Connector};
 use marquee_types::{Clock, ProviderId};
 use moka::sync::Cache;
@@ -26,6 +27,7 @@ impl Clouds {
             Arc::new(AwsConnector::new(clock.clone())?),
             Arc::new(AzureConnector::new(clock.clone())?),
             Arc::new(GoogleConnector::new()?),
+            Arc::new(HetznerConnector::new()?),
         ]))
     }
 
@@ -67,11 +69,12 @@ impl Clouds {
     }
 
     /// Writes into the OpenAPI document what each kind takes: `AwsCredentials`, `AwsSettings` …, in the bodies that
-    /// connect a provider the choice between them, and which words a kind may be.
+    /// connect a provider the choice between them, with the form that each kind usually takes (the first of its schema), and
+    /// which words a kind may be.
     pub fn describe(&self, document: &mut Value) {
         self.describe_paths(document);
         let schemas = &mut document["components"]["schemas"];
-        let (mut credentials, mut settings) = (Vec::new(), Vec::new());
+        let (mut credentials, mut settings, mut usual) = (Vec::new(), Vec::new(), serde_json::Map::new());
         for connector in self.connectors.iter() {
             let kind = connector.kind();
             let name = format!("{}{}", kind[..1].to_uppercase(), &kind[1..]);
@@ -80,6 +83,9 @@ impl Clouds {
                 ("Settings", connector.settings_schema(), &mut settings),
             ] {
                 choices.push(json!({ "$ref": format!("#/components/schemas/{name}{suffix}") }));
+                if let Some(form) = schema.pointer("/oneOf/0/properties/type/const") {
+                    usual.insert(kind.to_owned(), form.clone());
+                }
                 schemas[format!("{name}{suffix}")] = schema;
             }
         }
@@ -95,6 +101,7 @@ impl Clouds {
                 };
                 fields[field]["description"] = description;
             }
+            fields["credentials"]["x-usual-forms"] = json!({ "field": "kind", "forms": usual });
         }
     }
 

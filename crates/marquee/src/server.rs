@@ -28,7 +28,7 @@ pub enum ServerCommand {
     Migrate(MigrateArgs),
     /// Run a server to try Marquee with: made ready, with a first login
     Demo(DemoArgs),
-    /// Run a small cloud that speaks the protocols of AWS, Azure and Google Cloud
+    /// Run a small cloud that speaks the protocols of AWS, Azure, Google Cloud and Hetzner Cloud
     ///
     /// On loopback, with credentials of its own; nothing leaves this machine.
     Simulate(Box<SimulateArgs>),

@@ -27,13 +27,13 @@ pub struct SimulateArgs {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The world: one that is built in (wedding-season, large), or a file
+    /// The world: one that is built in (wedding-season, large, staging), or a file
     #[arg(long, value_name = "NAME|FILE", default_value = "wedding-season")]
     world: String,
     /// The loopback address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
-    /// Port of the control; AWS, Azure and Google take the three after it. 0: any that are free
+    /// Port of the control; AWS, Azure, Google and Hetzner take the four after it. 0: any that are free
     #[arg(long, value_name = "PORT", default_value_t = PORT)]
     port: u16,
     /// Simulated seconds a second
@@ -127,7 +127,7 @@ enum FaultKind {
 struct FaultArgs {
     /// What goes wrong
     kind: FaultKind,
-    /// Only at this vendor: aws, azure or google
+    /// Only at this vendor: aws, azure, google or hetzner
     #[arg(long, value_name = "VENDOR")]
     face: Option<String>,
     /// Only in this account
@@ -290,10 +290,7 @@ fn world(name: &str) -> Result<Plan> {
         Ok(text) => Plan::parse(&text).with_context(|| format!("{name} is no world")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let known: Vec<_> = BUILT_IN.iter().map(|(known, _)| *known).collect();
-            bail!(
-                "no world is called {name}, and there is no such file; built in are {}",
-                known.join(" and ")
-            )
+            bail!("no world is called {name}, and there is no such file; built in are {}", known.join(", "))
         }
         Err(error) => Err(error).with_context(|| format!("cannot read {name}")),
     }
@@ -314,6 +311,7 @@ fn welcome(simulator: &Simulator) -> String {
   AWS      {}
   Azure    {}
   Google   {}
+  Hetzner  {}
 
 Accounts (`marquee simulate accounts` shows their credentials):
 {}
@@ -325,6 +323,7 @@ Ctrl-C ends it; what was made in it is gone unless it was exported.
         at.aws,
         at.azure,
         at.google,
+        at.hetzner,
         accounts.join("\n"),
     )
 }

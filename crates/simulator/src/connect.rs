@@ -27,6 +27,9 @@ impl Simulator {
                 json!({ "kind": "gcp", "credentials": keys,
                     "settings": { "project_id": account.id, "endpoint_url": at.google } })
             }
+            FaceName::Hetzner => json!({ "kind": "hetzner",
+                "credentials": { "type": "api_token", "token": keys["token"] },
+                "settings": { "project_id": account.id, "endpoint_url": at.hetzner } }),
         };
         body["name"] = json!(account.name);
         Some(body)

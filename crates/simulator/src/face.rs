@@ -1,4 +1,4 @@
-//! What makes one vendor of the simulator: the trait that `aws`, `azure` and `google` implement.
+//! What makes one vendor of the simulator: the trait that `aws`, `azure`, `google` and `hetzner` implement.
 
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub enum FaceName {
     Azure,
     /// Google Cloud.
     Google,
+    /// Hetzner Cloud.
+    Hetzner,
 }
 
 impl FaceName {
@@ -32,6 +34,7 @@ impl FaceName {
             Self::Aws => "aws",
             Self::Azure => "azure",
             Self::Google => "google",
+            Self::Hetzner => "hetzner",
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A small cloud that speaks the wire protocols of AWS, Azure and Google Cloud, so that all of Marquee can be tried,
-//! tested and rehearsed without an account: with throttling, quota, eventual consistency, region loss, and a clock
+//! A small cloud that speaks the wire protocols of AWS, Azure, Google Cloud and Hetzner Cloud, so that all of Marquee can
+//! be tried, tested and rehearsed without an account: with throttling, quota, eventual consistency, region loss, and a clock
 //! that runs at any speed.
 //!
 //! # What it is made of
@@ -8,14 +8,14 @@
 //! changed afterwards), the [`estate`] (what exists in the accounts, and what existed), the [`clock`], the
 //! [`faults`] and the [`limits`] that are switched on, and the record of [`calls`]. A [`Face`] makes one vendor of it: it
 //! authenticates a request, finds the operation, and reads or changes the estate in the vendor's own words. There are
-//! three, [`aws`], [`azure`] and [`google`], and a [`server`] with one address for each, and one for the [`control`]
+//! four, [`aws`], [`azure`], [`google`] and [`hetzner`], and a [`server`] with one address for each, and one for the [`control`]
 //! of the simulator itself.
 //!
 //! # Rules
 //!
 //! - **The vendor's own schema decides.** What a request may say and what an answer says is read from schemas that
-//!   scripts extract from the vendors' publications (`schemas/`); [`rest`] does so for Azure and Google, `aws::protocol`
-//!   for AWS. What no schema knows is refused, in the vendor's own shape of errors.
+//!   scripts extract from the vendors' publications (`schemas/`); [`rest`] does so for Azure, Google and Hetzner,
+//!   `aws::protocol` for AWS. What no schema knows is refused, in the vendor's own shape of errors.
 //! - **Nothing happens by itself.** There are no timers: a thing's [`Life`](estate::Life) is a list of states and
 //!   when each begins, written when the change is asked for; what the state is now follows from the clock. So any speed
 //!   and any jump of the clock is right, and reading changes nothing.
@@ -35,6 +35,7 @@ pub mod aws;
 pub mod azure;
 pub mod calls;
 pub mod charges;
+pub mod cidr;
 pub mod clock;
 mod connect;
 pub mod control;
@@ -42,6 +43,7 @@ pub mod estate;
 pub mod face;
 pub mod faults;
 pub mod google;
+pub mod hetzner;
 pub mod keys;
 pub mod ledger;
 pub mod limits;
@@ -58,5 +60,10 @@ pub use world::World;
 
 /// The faces there are, in the order of their addresses.
 pub fn faces() -> Vec<Box<dyn Face>> {
-    vec![Box::new(aws::Aws::new()), Box::new(azure::Azure::new()), Box::new(google::Google::new())]
+    vec![
+        Box::new(aws::Aws::new()),
+        Box::new(azure::Azure::new()),
+        Box::new(google::Google::new()),
+        Box::new(hetzner::Hetzner::new()),
+    ]
 }

@@ -77,6 +77,7 @@ const ROUTE53: &str =
     "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/throttling-api-requests.html";
 const MANAGER: &str =
     "https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling";
+const HETZNER: &str = "https://docs.hetzner.cloud/reference/cloud#rate-limiting";
 const COMPUTE: &str = "https://cloud.google.com/compute/api-quota";
 
 const fn bucket(tokens: u32, per_second: f64) -> Allowance {
@@ -120,6 +121,17 @@ const fn google(operations: Operations) -> Limit {
     Limit { face, service, operations, by_region: true, by_operation: false, allowance, source: COMPUTE }
 }
 
+/// 3,600 calls an hour for a project, of which one comes back each second.
+const HETZNER_CLOUD: Limit = Limit {
+    face: FaceName::Hetzner,
+    service: None,
+    operations: Operations::All,
+    by_region: false,
+    by_operation: false,
+    allowance: bucket(3_600, 1.0),
+    source: HETZNER,
+};
+
 /// What the vendors document with figures. What they do not is not limited here: RDS, S3's buckets, Auto Scaling.
 pub const DOCUMENTED: &[Limit] = &[
     Limit { by_operation: true, ..aws("ec2", Operations::Reads, bucket(100, 20.0), EC2) },
@@ -131,6 +143,7 @@ pub const DOCUMENTED: &[Limit] = &[
     azure(Operations::Deletes, bucket(200, 10.0)),
     google(Operations::Reads),
     google(Operations::Changes),
+    HETZNER_CLOUD,
 ];
 
 /// The limits, and what was called under them.
@@ -267,7 +280,7 @@ impl Effect {
         let verb = match face {
             FaceName::Aws => operation.rsplit(':').next(),
             FaceName::Azure => operation.rsplit('_').next(),
-            FaceName::Google => operation.rsplit('.').next(),
+            FaceName::Google | FaceName::Hetzner => operation.rsplit('.').next(),
         };
         let verb = verb.unwrap_or_default().to_ascii_lowercase();
         let begins = |words: &[&str]| words.iter().any(|word| verb.starts_with(word));

@@ -20,8 +20,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    clock::ClockChange,
+    clock::{ClockChange, ClockError},
     face::{Face, FaceName},
+    faults::{Fault, FaultError},
     plan::Plan,
     seed::Seed,
     world::{World, WorldError},
@@ -34,7 +35,7 @@ pub struct Options {
     pub plan: Plan,
     /// Where to listen; loopback only.
     pub host: IpAddr,
-    /// Port of the control; AWS, Azure and Google take the three after it. 0 lets the system choose each.
+    /// Port of the control; AWS, Azure, Google and Hetzner take the four after it. 0 lets the system choose each.
     pub port: u16,
     /// Simulated seconds a second.
     pub speed: f64,
@@ -96,6 +97,8 @@ pub struct Addresses {
     pub azure: String,
     /// Google Cloud.
     pub google: String,
+    /// Hetzner Cloud.
+    pub hetzner: String,
     /// PEM of the certificate authority that clients of `azure` must trust.
     pub certificate: String,
 }
@@ -107,6 +110,7 @@ impl Addresses {
             FaceName::Aws => &self.aws,
             FaceName::Azure => &self.azure,
             FaceName::Google => &self.google,
+            FaceName::Hetzner => &self.hetzner,
         }
     }
 }
@@ -129,6 +133,17 @@ pub enum StartError {
     /// The certificate cannot be written.
     #[error("cannot write {0}: {1}")]
     Write(PathBuf, io::Error),
+}
+
+/// A fault that cannot be switched on.
+#[derive(Debug, thiserror::Error)]
+pub enum BadFault {
+    /// It is none.
+    #[error("this is no fault: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// It cannot be.
+    #[error(transparent)]
+    Limits(#[from] FaultError),
 }
 
 /// Who answers on an address.
@@ -165,6 +180,7 @@ impl Simulator {
             Desk::Face(FaceName::Aws),
             Desk::Face(FaceName::Azure),
             Desk::Face(FaceName::Google),
+            Desk::Face(FaceName::Hetzner),
         ];
         let mut listeners = Vec::new();
         for (offset, desk) in (0_u16..).zip(desks) {
@@ -181,6 +197,7 @@ impl Simulator {
             aws: origin(1, "http"),
             azure: origin(2, "https"),
             google: origin(3, "http"),
+            hetzner: origin(4, "http"),
             certificate: identity.authority,
         };
         let served = Arc::new(Served { world, faces, addresses });
@@ -213,6 +230,23 @@ impl Simulator {
     /// Credentials of an account, as a client of its vendor takes them.
     pub fn credentials(&self, face: FaceName, account: &str) -> Option<serde_json::Value> {
         self.served.credentials(face, account)
+    }
+
+    /// Switches a fault on, written as the control API takes it, and gives its number.
+    pub fn fault(&self, fault: serde_json::Value) -> Result<u64, BadFault> {
+        let fault: Fault = serde_json::from_value(fault)?;
+        Ok(self.world().faults.add(fault)?)
+    }
+
+    /// Lets simulated time pass.
+    pub fn advance(&self, seconds: f64) -> Result<(), ClockError> {
+        let change = ClockChange { advance_seconds: Some(seconds), ..ClockChange::default() };
+        self.world().clock.change(change).map(drop)
+    }
+
+    /// How many things of a kind an account has now, by the face's name for it.
+    pub fn count(&self, account: &str, kind: &str) -> usize {
+        self.world().read().all(account, kind, None, self.world().clock.now()).count()
     }
 
     /// Stops listening and ends every connection.

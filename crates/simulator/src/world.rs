@@ -24,6 +24,7 @@ use crate::{
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("wedding-season", include_str!("../worlds/wedding-season.toml")),
     ("large", include_str!("../worlds/large.toml")),
+    ("staging", include_str!("../worlds/staging.toml")),
 ];
 
 /// What sizes there are and what things cost, for every world that does not say otherwise.

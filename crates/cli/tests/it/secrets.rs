@@ -56,6 +56,28 @@ async fn a_person_is_asked_without_an_echo() {
     assert_eq!(server.seen()[0].body["credentials"], expected);
 }
 
+/// What a kind takes stands in the document: no line of the command line's knows the vendor.
+#[tokio::test]
+async fn a_kind_brings_the_form_and_the_variable_of_its_credentials() {
+    let add = ["providers", "add", "--kind", "hetzner", "--name", "p", "--project", "1483920"];
+    let made = || Reply::json(&json!({"id": "prv_1"})).status(201);
+    let server = Server::new([made(), made()]).await;
+    let mut machine = Machine::new(&server.url);
+    machine.client = Client::embedded().unwrap();
+    machine.set("HCLOUD_TOKEN", "planted-token");
+    let outcome = machine.run(&add).await.expect(Exit::Ok);
+    assert!(outcome.stderr.starts_with("using the credentials of HCLOUD_TOKEN\n"), "{}", outcome.stderr);
+    assert_silent(&outcome, &["planted-token"]);
+    let mut person = Machine::with_terminal(&server.url);
+    person.client = Client::embedded().unwrap();
+    person.answers = vec![("Token: ", true, "planted-answer")];
+    person.run(&add).await.expect(Exit::Ok);
+    for (seen, token) in server.seen().iter().zip(["planted-token", "planted-answer"]) {
+        assert_eq!(seen.body["credentials"], json!({"type": "api_token", "token": token}));
+        assert_eq!(seen.body["settings"], json!({"project_id": "1483920"}));
+    }
+}
+
 #[tokio::test]
 async fn where_nobody_can_be_asked_it_says_what_to_do() {
     let server = Server::new([]).await;

@@ -7,7 +7,7 @@ use marquee_clouds::{
 use serde_json::json;
 
 use crate::{
-    bed::{a_minute, cloud, connection, fault, simulator},
+    bed::{SUBSCRIPTION, a_minute, cloud, connection, simulator},
     real,
 };
 
@@ -22,8 +22,11 @@ async fn rig() -> Rig {
 pub async fn simulated() -> Rig {
     let (good, failing, hanging) = (simulator().await, simulator().await, simulator().await);
     // Azure lists all locations at once: a broken service is what fails alone.
-    fault(&failing, json!({ "kind": "failing", "service": "Microsoft.Compute" }));
-    fault(&hanging, json!({ "kind": "hanging" }));
+    failing.fault(json!({ "kind": "failing", "service": "Microsoft.Compute" })).unwrap();
+    hanging.fault(json!({ "kind": "hanging" })).unwrap();
+    // Pages are short, so that there are several.
+    good.fault(json!({ "kind": "short_pages", "items": 20 })).unwrap();
+    let disks = good.count(SUBSCRIPTION, "Microsoft.Compute/disks");
     let wrong = |credentials: &mut serde_json::Value| credentials["client_secret"] = json!("not-the-secret");
     Rig {
         cloud: cloud(&connection(&good, |_| {})),
@@ -35,7 +38,7 @@ pub async fn simulated() -> Rig {
             regions: vec![],
             cloud: cloud(&connection(&failing, |_| {})),
         },
-        paged: vec![],
+        paged: vec![("compute/disks", disks)],
         complete: true,
         writes: true,
         let_time_pass: a_minute(&good),

@@ -2,25 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use marquee_clouds::{ErrorKind, conformance::Collected};
+use marquee_clouds::{ErrorKind, conformance::survey};
 use serde_json::json;
 
-use crate::bed::{cloud, connection, fault, simulator};
+use crate::bed::{cloud, connection, simulator};
 
-/// Lists every scope: those that succeeded, and those that failed with the kind of error.
-async fn outcomes(faults: serde_json::Value) -> (BTreeSet<String>, Vec<(String, ErrorKind)>) {
+/// What becomes of every scope while a fault is on.
+async fn outcomes(fault: serde_json::Value) -> (BTreeSet<String>, Vec<(String, ErrorKind)>) {
     let simulator = simulator().await;
-    fault(&simulator, faults);
-    let cloud = cloud(&connection(&simulator, |_| {}));
-    let inventory = cloud.inventory().unwrap();
-    let (mut whole, mut failed) = (BTreeSet::new(), Vec::new());
-    for scope in inventory.scopes(&[]).await.unwrap() {
-        match inventory.list(&scope, &mut Collected::default()).await {
-            Ok(()) => drop(whole.insert(scope.service)),
-            Err(error) => failed.push((scope.service, error.kind)),
-        }
-    }
-    (whole, failed)
+    simulator.fault(fault).unwrap();
+    survey::outcomes(&*cloud(&connection(&simulator, |_| {}))).await
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use marquee_clouds::{
     Cloud, Connection, Connector as _, ServerRules,
     layers::{Backoff, Policy},
 };
-use marquee_simulator::{FaceName, Options, Simulator, clock::ClockChange, faults::Fault, world::built_in};
+use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
 use serde_json::{Value, json};
 
 /// The project of the world `wedding-season`.
@@ -23,19 +23,10 @@ pub async fn simulator() -> Arc<Simulator> {
     Arc::new(Simulator::start(options).await.unwrap())
 }
 
-/// Switches a fault on.
-pub fn fault(simulator: &Simulator, fault: Value) {
-    let fault: Fault = serde_json::from_value(fault).unwrap();
-    simulator.world().faults.add(fault).unwrap();
-}
-
 /// Lets a minute pass in a simulator.
 pub fn a_minute(simulator: &Arc<Simulator>) -> Box<dyn Fn() + Send + Sync> {
     let simulator = Arc::clone(simulator);
-    Box::new(move || {
-        let change = ClockChange { advance_seconds: Some(61.0), ..ClockChange::default() };
-        simulator.world().clock.change(change).unwrap();
-    })
+    Box::new(move || simulator.advance(61.0).unwrap())
 }
 
 /// How to connect to a simulator; `change` may spoil it.

@@ -8,7 +8,7 @@ use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
 use serde_json::json;
 
 use crate::{
-    bed::{PROJECT, a_minute, cloud, connection, fault, simulator},
+    bed::{a_minute, cloud, connection, simulator},
     real,
 };
 
@@ -23,8 +23,11 @@ async fn rig() -> Rig {
 pub async fn simulated() -> Rig {
     let (good, failing, hanging) = (simulator().await, simulator().await, simulator().await);
     // Google lists all regions at once: a broken service is what fails alone.
-    fault(&failing, json!({ "kind": "failing", "service": "compute" }));
-    fault(&hanging, json!({ "kind": "hanging" }));
+    failing.fault(json!({ "kind": "failing", "service": "compute" })).unwrap();
+    hanging.fault(json!({ "kind": "hanging" })).unwrap();
+    // Pages are short, so that there are several.
+    good.fault(json!({ "kind": "short_pages", "items": 20 })).unwrap();
+    let disks = good.count(PROJECT, "compute.disks");
     let other = strangers_key().await;
     let wrong = |key: &mut serde_json::Value| key["private_key"] = other;
     Rig {
@@ -37,7 +40,7 @@ pub async fn simulated() -> Rig {
             regions: vec![],
             cloud: cloud(&connection(&failing, |_| {})),
         },
-        paged: vec![],
+        paged: vec![("compute/disks", disks)],
         complete: true,
         writes: true,
         let_time_pass: a_minute(&good),

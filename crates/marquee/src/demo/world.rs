@@ -18,9 +18,9 @@ use super::keep;
 
 const WORLD: &str = "wedding-season";
 
-/// Where the ports of the demo's clouds are looked for: the control and the three vendors take four in a row.
+/// Where the ports of the demo's clouds are looked for: the control and the four vendors take five in a row.
 const PORTS: std::ops::Range<u16> = 7470..7570;
-const IN_A_ROW: u16 = 4;
+const IN_A_ROW: u16 = 5;
 
 /// What is kept of the clouds between two starts.
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ fn free_ports() -> Result<u16> {
     let mut starts = PORTS.step_by(10);
     match starts.find(|start| (*start..start + IN_A_ROW).all(free)) {
         Some(port) => Ok(port),
-        None => bail!("no four ports in a row are free between {} and {}", PORTS.start, PORTS.end),
+        None => bail!("no five ports in a row are free between {} and {}", PORTS.start, PORTS.end),
     }
 }
 

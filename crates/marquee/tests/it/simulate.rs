@@ -102,7 +102,7 @@ fn what_was_exported_is_taken_up_again() {
 #[test]
 fn mistakes_are_answered_with_what_helps() {
     for (arguments, expected) in [
-        (&["simulate", "--world", "weding"][..], "built in are wedding-season and large"),
+        (&["simulate", "--world", "weding"][..], "built in are wedding-season, large, staging"),
         (&["simulate", "--host", "0.0.0.0"], "loopback only"),
         (&["simulate", "--speed=-1", "--port", "0"], "speed must be"),
         (&["simulate", "fault", "add", "earthquake"], "throttled"),

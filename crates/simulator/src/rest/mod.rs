@@ -1,4 +1,4 @@
-//! REST by schema, for Azure and Google: which operation a request is ([`Api::find`]), and whether what it says, and
+//! REST by schema, for Azure, Google and Hetzner: which operation a request is ([`Api::find`]), and whether what it says, and
 //! what is answered, is what the vendor published ([`Api::check`]).
 //!
 //! The schemas are made by scripts from the vendors' own documents, reduced to what is simulated; see

@@ -14,8 +14,8 @@ use marquee_simulator::{Simulator, faces};
 
 use super::bed::simulator;
 
-/// Runs the tests of one vendor.
-async fn pytest(vendor: &str) {
+/// Runs the tests of one vendor, against a world with an account of it.
+async fn pytest(vendor: &str, world: &str) {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = crate_folder.join("../../.venv-clients/bin/python");
     assert!(python.exists(), "run `scripts/setup test` first: it makes .venv-clients");
@@ -27,7 +27,7 @@ async fn pytest(vendor: &str) {
     files.sort();
     assert!(!files.is_empty(), "no tests of {vendor}");
 
-    let simulator = simulator("wedding-season").await;
+    let simulator = simulator(world).await;
     let output = tokio::process::Command::new(python)
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--strict-markers"])
         .args(files)
@@ -78,20 +78,25 @@ fn proven(simulator: &Simulator, routes: &[String]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_control_api_from_python() {
-    pytest("control").await;
+    pytest("control", "wedding-season").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn azure_from_python() {
-    pytest("azure").await;
+    pytest("azure", "wedding-season").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn aws_from_boto3() {
-    pytest("aws").await;
+    pytest("aws", "wedding-season").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn google_from_python() {
-    pytest("google").await;
+    pytest("google", "wedding-season").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hetzner_from_python() {
+    pytest("hetzner", "staging").await;
 }

@@ -68,5 +68,5 @@ async fn it_stays_on_this_machine() {
 #[test]
 fn a_world_that_is_not_there_is_named_with_those_that_are() {
     let error = built_in("weding").unwrap_err().to_string();
-    assert_eq!(error, "no world is called `weding`; there are: wedding-season, large");
+    assert_eq!(error, "no world is called `weding`; there are: wedding-season, large, staging");
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use marquee_cli::{Exit, Surroundings, Terminal};
+use marquee_cli::{Client, Exit, Surroundings, Terminal};
 use tempfile::TempDir;
 
 /// What a command is run on.
@@ -23,6 +23,8 @@ pub struct Machine {
     pub interrupt: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Whether nobody reads the standard output.
     pub closed_pipe: bool,
+    /// What drives the command line: the stand-in document, unless said.
+    pub client: Client,
 }
 
 /// What a command did.
@@ -57,6 +59,7 @@ impl Machine {
             answers: Vec::new(),
             interrupt: None,
             closed_pipe: false,
+            client: super::client(),
         }
     }
 
@@ -88,7 +91,7 @@ impl Machine {
 
     /// Runs `marquee` with these arguments.
     pub async fn run(&mut self, arguments: &[&str]) -> Outcome {
-        let client = super::client();
+        let client = self.client;
         let root = client.command();
         let all = std::iter::once("marquee").chain(arguments.iter().copied());
         let matches = match root.clone().try_get_matches_from(all) {

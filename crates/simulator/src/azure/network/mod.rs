@@ -2,7 +2,6 @@
 
 pub mod address;
 pub mod balancer;
-pub mod cidr;
 pub mod nic;
 pub mod nsg;
 pub mod subnet;

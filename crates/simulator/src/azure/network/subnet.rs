@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{BALANCER, CHANGE, NIC, NSG, SUBNET, cidr::Cidr, etag, users, vnet};
+use super::{BALANCER, CHANGE, NIC, NSG, SUBNET, etag, users, vnet};
 use crate::{
     azure::{
         call::{Answer, Call, inside, text},
@@ -14,11 +14,15 @@ use crate::{
         postgres,
         resource::{self, Draft},
     },
+    cidr::Cidr,
     estate::{Estate, Thing},
 };
 
 /// How many addresses were given away so far: a member of the body that is never shown.
 const NEXT: &str = "#next";
+
+/// The first addresses of a range, which Azure keeps for itself.
+const KEPT: u32 = 4;
 
 /// The subnets of a network that is named by its key.
 pub fn of<'e>(call: &Call<'_>, estate: &'e Estate, network: &str) -> impl Iterator<Item = &'e Thing> {
@@ -31,7 +35,7 @@ pub fn of<'e>(call: &Call<'_>, estate: &'e Estate, network: &str) -> impl Iterat
 pub fn range(properties: &Value) -> Outcome<Cidr> {
     let first = inside(properties, "addressPrefixes").get(0).and_then(Value::as_str);
     let prefix = first.unwrap_or_else(|| text(properties, "addressPrefix"));
-    Cidr::parse(prefix)
+    vnet::range(prefix)
 }
 
 /// A subnet lies in its network and meets no other one.
@@ -204,7 +208,7 @@ pub fn address(
         };
     }
     let next = thing.body.get(NEXT).as_u64().unwrap_or_default();
-    if let Some(address) = range.nth(next) {
+    if let Some(address) = range.nth(KEPT, next) {
         if let Some(thing) = ids::find_mut(call, estate, SUBNET, &key) {
             thing.body.edit(|document| {
                 document.insert(NEXT.to_owned(), json!(next + 1));
@@ -213,7 +217,7 @@ pub fn address(
         return Ok(address.to_string());
     }
     // All were given away once: look for one that came back.
-    let mut all = (0..).map_while(|n| range.nth(n)).map(|address| address.to_string());
+    let mut all = (0..).map_while(|n| range.nth(KEPT, n)).map(|address| address.to_string());
     all.find(|address| !is_taken(call, estate, &place, id, address, owner)).ok_or_else(|| {
         Refused::bad(
             "SubnetIsFull",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CHANGE, SUBNET, VNET, cidr::Cidr, etag, subnet};
+use super::{CHANGE, SUBNET, VNET, etag, subnet};
 use crate::{
     azure::{
         call::{Answer, Call, inside, text},
@@ -11,8 +11,21 @@ use crate::{
         ids::Target,
         resource::{self, Draft},
     },
+    cidr::Cidr,
     estate::{Estate, Thing},
 };
+
+/// A range as Azure reads it.
+pub fn range(text: &str) -> Outcome<Cidr> {
+    Cidr::parse(text).ok_or_else(|| {
+        Refused::bad(
+            "InvalidAddressPrefixFormat",
+            format!(
+                "Address prefix {text} is not formatted correctly. It should follow CIDR notation, for example 10.0.0.0/24."
+            ),
+        )
+    })
+}
 
 /// The call's network.
 pub fn target(call: &Call<'_>, estate: &Estate) -> Outcome<Target> {
@@ -22,7 +35,7 @@ pub fn target(call: &Call<'_>, estate: &Estate) -> Outcome<Target> {
 /// The ranges of a network.
 pub fn ranges(properties: &Value) -> Outcome<Vec<Cidr>> {
     let prefixes = inside(properties, "addressSpace.addressPrefixes").as_array().into_iter().flatten();
-    prefixes.map(|prefix| Cidr::parse(prefix.as_str().unwrap_or_default())).collect()
+    prefixes.map(|prefix| range(prefix.as_str().unwrap_or_default())).collect()
 }
 
 /// PUT.

@@ -2,8 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use crate::azure::error::{Outcome, Refused};
-
 /// A range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cidr {
@@ -13,24 +11,21 @@ pub struct Cidr {
 
 impl Cidr {
     /// Reads `10.0.0.0/16`; the address must be the range's first.
-    pub fn parse(text: &str) -> Outcome<Self> {
-        let wrong = || {
-            Refused::bad(
-                "InvalidAddressPrefixFormat",
-                format!(
-                    "Address prefix {text} is not formatted correctly. It should follow CIDR notation, for example 10.0.0.0/24."
-                ),
-            )
-        };
-        let (address, bits) = text.split_once('/').ok_or_else(wrong)?;
-        let first = u32::from(address.parse::<Ipv4Addr>().map_err(|_| wrong())?);
-        let bits = bits.parse::<u32>().ok().filter(|bits| (1..=32).contains(bits)).ok_or_else(wrong)?;
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/')?;
+        let first = u32::from(address.parse::<Ipv4Addr>().ok()?);
+        let bits = bits.parse::<u32>().ok().filter(|bits| (1..=32).contains(bits))?;
         let range = Self { first, bits };
-        if first == first & range.mask() { Ok(range) } else { Err(wrong()) }
+        (first == first & range.mask()).then_some(range)
     }
 
     fn mask(self) -> u32 {
         u32::MAX << (32 - self.bits)
+    }
+
+    /// Its first address.
+    pub fn first(self) -> Ipv4Addr {
+        Ipv4Addr::from(self.first)
     }
 
     /// How many addresses it has.
@@ -53,11 +48,11 @@ impl Cidr {
         u32::from(address) & self.mask() == self.first
     }
 
-    /// The `n`th address that can be given away: the vendor keeps the first four and the last one.
-    pub fn nth(self, n: u64) -> Option<Ipv4Addr> {
-        let free = self.size().saturating_sub(5);
+    /// The `n`th address that can be given away: a vendor keeps the first `kept` and the last one.
+    pub fn nth(self, kept: u32, n: u64) -> Option<Ipv4Addr> {
+        let free = self.size().saturating_sub(u64::from(kept) + 1);
         let n = u32::try_from(n).ok().filter(|n| u64::from(*n) < free)?;
-        Some(Ipv4Addr::from(self.first + 4 + n))
+        Some(Ipv4Addr::from(self.first + kept + n))
     }
 }
 
@@ -73,14 +68,14 @@ mod tests {
         assert!(range("10.0.3.0/24").meets(range("10.0.0.0/16")));
         assert!(!range("10.0.3.0/24").meets(range("10.0.4.0/24")));
         assert!(range("10.0.3.0/24").has(Ipv4Addr::new(10, 0, 3, 9)));
-        assert_eq!(range("10.0.0.0/29").nth(2), Some(Ipv4Addr::new(10, 0, 0, 6)));
-        assert_eq!(range("10.0.0.0/29").nth(3), None);
+        assert_eq!(range("10.0.0.0/29").nth(4, 2), Some(Ipv4Addr::new(10, 0, 0, 6)));
+        assert_eq!(range("10.0.0.0/29").nth(4, 3), None);
     }
 
     #[test]
     fn what_is_no_range_is_refused() {
         for text in ["10.0.0.0", "10.0.0.1/24", "10.0.0.0/33", "10.0.0.0/0", "x/24", ""] {
-            assert!(Cidr::parse(text).is_err(), "{text}");
+            assert!(Cidr::parse(text).is_none(), "{text}");
         }
     }
 }
