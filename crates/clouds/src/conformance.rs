@@ -319,9 +319,9 @@ pub async fn a_failing_region_fails_alone(rig: &Rig) {
         let mut collected = Collected::default();
         let listed = inventory.list(&scope, &mut collected).await;
         if listed.is_ok() {
-            whole += 1
+            whole += 1;
         } else {
-            failed += 1
+            failed += 1;
         }
         match listed {
             Ok(()) => assert_ne!(&scope.region, broken, "{} came from a broken region", scope.service),

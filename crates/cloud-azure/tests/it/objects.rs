@@ -17,7 +17,7 @@ use marquee_simulator::{FaceName, Simulator};
 use marquee_types::{Clock, ResourceKind};
 use serde_json::{Value, json};
 
-use crate::bed::{SUBSCRIPTION, cloud, connection, fault, simulator};
+use crate::bed::{SUBSCRIPTION, cloud, connection, simulator};
 
 /// The account of the world that Azurite has too, and the container that the simulator knows in it.
 const ACCOUNT: &str = "orangeryazuremediawesteu";
@@ -130,7 +130,7 @@ async fn a_storage_token_goes_to_no_host_but_microsofts_and_the_named_one() {
     let refused = connector.check(&elsewhere, &rules).unwrap_err().to_string();
     assert!(refused.contains("/settings/blob_endpoint_url"), "{refused}");
     // The account is asked for first: without it there is no host at all.
-    fault(&simulator, json!({ "kind": "failing", "service": "Microsoft.Storage" }));
+    simulator.fault(json!({ "kind": "failing", "service": "Microsoft.Storage" })).unwrap();
     let put = good.objects().unwrap().put(&bucket, "x", &Put::new("x")).await;
     let error = put.unwrap_err();
     assert_eq!(

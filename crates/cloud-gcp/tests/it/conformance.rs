@@ -8,7 +8,7 @@ use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
 use serde_json::json;
 
 use crate::{
-    bed::{a_minute, cloud, connection, simulator},
+    bed::{PROJECT, a_minute, cloud, connection, simulator},
     real,
 };
 

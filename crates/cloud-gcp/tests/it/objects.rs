@@ -17,7 +17,7 @@ use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
 use marquee_types::ResourceKind;
 use serde_json::{Value, json};
 
-use crate::bed::{PROJECT, cloud, connection, fault, simulator};
+use crate::bed::{PROJECT, cloud, connection, simulator};
 
 fn at(mut connection: Connection, endpoint: &str) -> Arc<dyn Cloud> {
     connection.settings["endpoint_url"] = json!(endpoint);
@@ -74,13 +74,13 @@ mod simulated {
         let bucket = Bucket { native_id: found.native_id, region: found.region, container: None };
         let objects = cloud.objects().unwrap();
         for passing in ["throttled", "failing", "cut_off"] {
-            fault(&simulator, json!({ "kind": passing, "service": "storage", "times": 1 }));
+            simulator.fault(json!({ "kind": passing, "service": "storage", "times": 1 })).unwrap();
             objects.put(&bucket, "faults/x", &put).await.unwrap();
-            fault(&simulator, json!({ "kind": passing, "service": "storage", "times": 1 }));
+            simulator.fault(json!({ "kind": passing, "service": "storage", "times": 1 })).unwrap();
             let read = objects.get(&bucket, "faults/x", &Get::default()).await.unwrap().unwrap();
             assert_eq!(read.bytes, "x", "{passing}");
         }
-        fault(&simulator, json!({ "kind": "throttled", "service": "storage" }));
+        simulator.fault(json!({ "kind": "throttled", "service": "storage" })).unwrap();
         let error = objects.put(&bucket, "faults/x", &put).await.unwrap_err();
         assert_eq!((error.kind, error.retry_helps()), (ErrorKind::Throttled, true), "{error}");
     }

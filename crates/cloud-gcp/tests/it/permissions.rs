@@ -14,7 +14,7 @@ use marquee_simulator::Simulator;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::bed::{PROJECT, a_minute, cloud, connection, fault, simulator};
+use crate::bed::{PROJECT, a_minute, cloud, connection, simulator};
 
 /// What does not work without a permission.
 const BREAKS: &[(&str, &[&str])] = &[
@@ -102,7 +102,7 @@ async fn the_role_is_enough() {
     let simulator = simulator().await;
     make_things_of_no_region(&simulator).await;
     let baseline = Baseline::of(&*cloud(&connection(&simulator, |_| {})), &[]).await;
-    fault(&simulator, json!({ "kind": "denied", "except": role() }));
+    simulator.fault(json!({ "kind": "denied", "except": role() })).unwrap();
     let limited = cloud(&connection(&simulator, |_| {}));
     assert_eq!(baseline.broken(&*limited, |_| true).await, BTreeSet::new());
     let all: BTreeSet<_> = PERMISSIONS.iter().map(|need| need.permission).collect();
@@ -117,7 +117,7 @@ async fn without_any_one_permission_its_feature_breaks_and_the_test_names_it() {
     let mut found: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for need in PERMISSIONS {
         simulator.world().faults.clear();
-        fault(&simulator, json!({ "kind": "denied", "permissions": [need.permission] }));
+        simulator.fault(json!({ "kind": "denied", "permissions": [need.permission] })).unwrap();
         // What another cloud of the connection has learned is not known to this one.
         let limited = cloud(&connection(&simulator, |_| {}));
         found.insert(need.permission, baseline.broken(&*limited, |_| true).await.into_iter().collect());

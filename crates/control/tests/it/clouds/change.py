@@ -70,4 +70,17 @@ def google():
         project=where["project"], zone=where["zone"], disk_resource=compute_v1.Disk(name=disk, size_gb=12))
 
 
-{"aws": aws, "azure": azure, "google": google}[account["face"]]()
+def hetzner():
+    import hcloud
+    from hcloud.locations import Location
+
+    client = hcloud.Client(keys["token"], api_endpoint=keys["api_endpoint"])
+    # The native id is hetzner:server/123
+    server = lambda native: client.servers.get_by_id(int(native.rsplit("/", 1)[-1]))
+    found = server(tagged)
+    found.update(labels={**found.labels, **TAG})
+    server(ended).delete()
+    client.volumes.create(size=12, name=disk, location=Location(name=place))
+
+
+{"aws": aws, "azure": azure, "google": google, "hetzner": hetzner}[account["face"]]()

@@ -59,11 +59,13 @@ fn plan(face: FaceName) -> Plan {
         FaceName::Azure => {
             ("azure", "70f5a1de-9d0b-4a9e-8a10-0c4b1d9f3e57", ["westeurope", "northeurope"], "Premium_LRS")
         }
+        FaceName::Hetzner => ("hetzner", "1483921", ["nbg1", "hel1"], ""),
         FaceName::Google => ("google", "pages-project", ["europe-west1", "us-central1"], "pd-ssd"),
     };
     let zone = |region: &str| match face {
         "aws" => format!("{region}a"),
         "azure" => "1".to_owned(),
+        "hetzner" => region.to_owned(),
         _ => format!("{region}-b"),
     };
     let region = |id: &str| format!("{{ id = \"{id}\", name = \"{id}\", zones = [\"{}\"] }}", zone(id));
@@ -83,6 +85,7 @@ fn shelf(face: FaceName) -> &'static str {
         FaceName::Aws => "ec2/volume",
         FaceName::Azure => "Microsoft.Compute/disks",
         FaceName::Google => "compute.disks",
+        FaceName::Hetzner => "volumes",
     }
 }
 
@@ -213,4 +216,9 @@ async fn pages_of_azure_come_in_any_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_google_come_in_any_way() {
     pages_in_any_way(FaceName::Google).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_hetzner_come_in_any_way() {
+    pages_in_any_way(FaceName::Hetzner).await;
 }

@@ -68,3 +68,8 @@ async fn azure_is_connected_changed_by_its_own_client_and_seen_to_have_changed()
 async fn google_is_connected_changed_by_its_own_client_and_seen_to_have_changed() {
     told(FaceName::Google).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hetzner_is_connected_changed_by_its_own_client_and_seen_to_have_changed() {
+    told(FaceName::Hetzner).await;
+}
