@@ -43,6 +43,9 @@ static SERVICES: &[(&str, &str, bool)] = &[
     ("s3", "Amazon Simple Storage Service", true),
 ];
 
+/// How long the account's alias is waited for.
+const ALIAS_PATIENCE: Duration = Duration::from_secs(3);
+
 impl Aws {
     /// A cloud that answers with these credentials. No IO.
     pub fn new(config: Config, transport: Transport, policy: Policy) -> Self {
@@ -96,6 +99,11 @@ impl Aws {
         }
     }
 
+    /// The alias, unless it takes long: it is for people, and no reason to wait for a service that hangs.
+    async fn alias_soon(&self) -> Option<String> {
+        tokio::time::timeout(ALIAS_PATIENCE, self.alias()).await.ok().flatten()
+    }
+
     /// The names of the regions the account may use now.
     pub(crate) async fn enabled_regions(&self) -> Result<Vec<String>, CloudError> {
         Ok(self
@@ -146,7 +154,7 @@ impl Cloud for Aws {
 
     async fn identity(&self) -> Result<Identity, CloudError> {
         let ((account, principal), alias) =
-            futures::future::try_join(self.caller(), async { Ok(self.alias().await) }).await?;
+            futures::future::try_join(self.caller(), async { Ok(self.alias_soon().await) }).await?;
         Ok(Identity { account, principal, alias })
     }
 

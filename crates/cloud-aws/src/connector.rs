@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PermissionGroup, PolicyDocument,
-    PolicyRequest, ServerRules, layers::Policy,
+    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PolicyDocument, PolicyRequest,
+    ServerRules, layers::Policy,
 };
 use marquee_types::{Clock, FieldError};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::{
     cloud::Aws,
     config::{Config, credentials_schema, settings_schema},
     error::CLOUD,
-    permissions::{CAPABILITIES, OPTIONAL},
+    permissions::CAPABILITIES,
     policy,
     transport::Transport,
 };
@@ -49,10 +49,6 @@ impl Connector for AwsConnector {
 
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
-    }
-
-    fn optional_permissions(&self) -> &'static [PermissionGroup] {
-        OPTIONAL
     }
 
     fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {

@@ -32,7 +32,8 @@ impl Refusal {
             _ => format!("status {} without an explanation", self.status),
         };
         let mut error = CloudError::new(CLOUD, operation, kind, message);
-        error.code = self.code;
+        // Whatever answered did answer: an error without a code is one without an answer.
+        error.code = self.code.or_else(|| Some(self.status.to_string()));
         error.request_id = self.request_id;
         if let (true, Some(after)) = (error.retry_helps(), self.retry_after) {
             error.retry = Retry::After(after);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    operation::get_object::GetObjectOutput,
+    operation::{get_object::GetObjectOutput, put_object::PutObjectError},
     primitives::ByteStream,
     types::EncodingType,
 };
@@ -29,8 +29,9 @@ use crate::{cloud::Aws, error::CLOUD, partition::Arn, transport::sdk_error};
 const S3: &str = "s3";
 
 impl Aws {
-    /// A client for a bucket's region, and the bucket's name.
-    fn in_bucket<'a>(&self, bucket: &'a Bucket) -> Result<(Client, &'a str), CloudError> {
+    /// A client for a bucket's region, the bucket's name, and the account that owns it. Names of buckets are the whole
+    /// world's: one that was deleted may be somebody else's by now, and is then refused.
+    async fn in_bucket<'a>(&self, bucket: &'a Bucket) -> Result<(Client, &'a str, String), CloudError> {
         let wrong = |why: &str| {
             let message = format!("{}: {why}", bucket.native_id);
             Err(CloudError::new(CLOUD, "s3:Bucket", ErrorKind::Invalid, message))
@@ -41,16 +42,16 @@ impl Aws {
         let arn = Arn::parse(&bucket.native_id).filter(|arn| arn.service == S3);
         let name = arn.map(|arn| arn.resource).filter(|name| is_bucket_name(name));
         match name {
-            Some(name) => Ok((self.s3(&bucket.region), name)),
+            Some(name) => Ok((self.s3(&bucket.region), name, Box::pin(self.account()).await?)),
             None => wrong("not the ARN of a bucket"),
         }
     }
 
     /// An error if there is no such bucket: asked where a HEAD found nothing.
     async fn bucket_is_there(&self, bucket: &Bucket) -> Result<(), CloudError> {
-        let (client, name) = self.in_bucket(bucket)?;
+        let (client, name, owner) = self.in_bucket(bucket).await?;
         let ask = || {
-            let call = client.head_bucket().bucket(name);
+            let call = client.head_bucket().bucket(name).expected_bucket_owner(&owner);
             async move { or_none("HeadBucket", call.send().await) }
         };
         let asked = self.sdk_caller().call_whole(S3, "HeadBucket", Some(&bucket.region), ask).await?;
@@ -69,21 +70,26 @@ impl Objects for Aws {
 
     async fn put(&self, bucket: &Bucket, key: &str, put: &Put) -> Result<ETag, CloudError> {
         put.check(CLOUD, key)?;
-        let (client, name) = self.in_bucket(bucket)?;
+        let (client, name, owner) = self.in_bucket(bucket).await?;
         let (if_match, if_none_match) = match &put.only_if {
             Condition::Any => (None, None),
             Condition::Absent => (None, Some("*".to_owned())),
             Condition::Matches(tag) => (Some(tag.0.clone()), None),
         };
-        let doubt = &Doubt::default();
+        let (doubt, conditional) = (&Doubt::default(), if_match.is_some());
         let send = || {
-            let call = client.put_object().bucket(name).key(key).content_type(&put.content_type);
+            let call = client
+                .put_object()
+                .bucket(name)
+                .expected_bucket_owner(&owner)
+                .key(key)
+                .content_type(&put.content_type);
             let call = call.set_if_match(if_match.clone()).set_if_none_match(if_none_match.clone());
             let metadata = put.metadata.clone().into_iter().collect();
             let call = call.set_metadata(Some(metadata)).body(ByteStream::from(put.bytes.clone()));
             let sent = Box::pin(call.send());
             doubt.attempt(async move {
-                let written = sent.await.map_err(|error| sdk_error("PutObject", error))?;
+                let written = sent.await.map_err(|error| not_written(conditional, error))?;
                 written
                     .e_tag
                     .map(ETag)
@@ -97,9 +103,14 @@ impl Objects for Aws {
 
     async fn get(&self, bucket: &Bucket, key: &str, get: &Get) -> Result<Option<Object>, CloudError> {
         get.check(CLOUD, key)?;
-        let (client, name) = self.in_bucket(bucket)?;
+        let (client, name, owner) = self.in_bucket(bucket).await?;
         let send = || {
-            let call = client.get_object().bucket(name).key(key).set_range(get.range_header());
+            let call = client
+                .get_object()
+                .bucket(name)
+                .expected_bucket_owner(&owner)
+                .key(key)
+                .set_range(get.range_header());
             let call = call.set_if_match(get.only_if.as_ref().map(|tag| tag.0.clone()));
             async move { whole(call.send().await.map_err(|error| sdk_error("GetObject", error))?, get).await }
         };
@@ -110,10 +121,10 @@ impl Objects for Aws {
 
     async fn head(&self, bucket: &Bucket, key: &str) -> Result<Option<Head>, CloudError> {
         check_key(CLOUD, "head", key)?;
-        let (client, name) = self.in_bucket(bucket)?;
+        let (client, name, owner) = self.in_bucket(bucket).await?;
         let region = Some(bucket.region.as_str());
         let ask = || {
-            let call = client.head_object().bucket(name).key(key);
+            let call = client.head_object().bucket(name).expected_bucket_owner(&owner).key(key);
             async move { or_none("HeadObject", call.send().await) }
         };
         let Some(told) = self.sdk_caller().call_whole(S3, "HeadObject", region, ask).await? else {
@@ -131,12 +142,12 @@ impl Objects for Aws {
 
     async fn delete(&self, bucket: &Bucket, key: &str, only_if: Option<&ETag>) -> Result<(), CloudError> {
         check_key(CLOUD, "delete", key)?;
-        let (client, name) = self.in_bucket(bucket)?;
+        let (client, name, owner) = self.in_bucket(bucket).await?;
         let region = Some(bucket.region.as_str());
         let deleted = self
             .sdk_caller()
             .call(S3, "DeleteObject", region, || {
-                let call = client.delete_object().bucket(name).key(key);
+                let call = client.delete_object().bucket(name).expected_bucket_owner(&owner).key(key);
                 call.set_if_match(only_if.map(|tag| tag.0.clone())).send()
             })
             .await;
@@ -152,13 +163,17 @@ impl Objects for Aws {
         sink: &mut dyn ObjectSink,
     ) -> Result<(), CloudError> {
         let size = query.check(CLOUD)?;
-        let (client, name) = self.in_bucket(bucket)?;
-        let (client, caller) = (&client, &self.sdk_caller());
+        let (client, name, owner) = self.in_bucket(bucket).await?;
+        let (client, caller, owner) = (&client, &self.sdk_caller(), &owner);
         let region = Some(bucket.region.as_str());
         let fetch = |token: Option<String>| async move {
             let send = || {
                 // Names that XML cannot say come in the letters of URLs.
-                let call = client.list_objects_v2().bucket(name).encoding_type(EncodingType::Url);
+                let call = client
+                    .list_objects_v2()
+                    .bucket(name)
+                    .expected_bucket_owner(owner)
+                    .encoding_type(EncodingType::Url);
                 let call = call.prefix(&query.prefix).set_delimiter(query.delimiter.clone());
                 call.max_keys(i32::from(size)).set_continuation_token(token.clone()).send()
             };
@@ -187,6 +202,15 @@ impl Objects for Aws {
         };
         walk(CLOUD, "s3:ListObjectsV2", sink, fetch).await
     }
+}
+
+/// Why nothing was written. What is not there matches no tag: S3 says that it is not there.
+fn not_written(conditional: bool, error: SdkError<PutObjectError, HttpResponse>) -> CloudError {
+    let mut error = sdk_error("PutObject", error);
+    if conditional && error.code.as_deref() == Some("NoSuchKey") {
+        error.kind = ErrorKind::PreconditionFailed;
+    }
+    error
 }
 
 /// The answer to a HEAD; `None` where that is a bare 404.

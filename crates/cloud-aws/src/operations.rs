@@ -13,7 +13,7 @@ use std::{
 use marquee_clouds::Connector as _;
 use marquee_types::Clock;
 
-use crate::{AwsConnector, models};
+use crate::{AwsConnector, models, permissions::OBJECT_PERMISSIONS};
 
 /// Service, and the name of its newest model in botocore.
 const MODELS: &[(&str, &str, &str)] = &[
@@ -47,6 +47,9 @@ const MARKS: &[(&str, &str)] = &[
 /// of S3 in AWS's service authorization reference, and the API reference of STS.
 const OTHERWISE: &[(&str, &str, Option<&str>)] = &[
     ("s3", "ListBuckets", Some("s3:ListAllMyBuckets")),
+    ("s3", "HeadBucket", Some("s3:ListBucket")),
+    ("s3", "HeadObject", Some("s3:GetObject")),
+    ("s3", "ListObjectsV2", Some("s3:ListBucket")),
     ("s3", "GetBucketEncryption", Some("s3:GetEncryptionConfiguration")),
     // "No permissions are required to perform this operation."
     ("sts", "GetCallerIdentity", None),
@@ -154,8 +157,12 @@ fn the_permissions_are_those_of_the_operations_that_can_be_called() {
         called.iter().filter_map(|(service, operation)| permission(service, operation)).collect();
     drop(rustls::crypto::ring::default_provider().install_default());
     let groups = AwsConnector::new(Clock::system()).unwrap().permission_groups();
-    let table: BTreeSet<String> =
-        groups.iter().flat_map(|group| group.permissions).map(|need| need.permission.to_owned()).collect();
+    let table: BTreeSet<String> = groups
+        .iter()
+        .flat_map(|group| group.permissions)
+        .chain(OBJECT_PERMISSIONS)
+        .map(|need| need.permission.to_owned())
+        .collect();
     let lacking: Vec<_> = needed.difference(&table).collect();
     assert!(lacking.is_empty(), "called without a permission in permissions.rs: {lacking:?}");
     let unused: Vec<_> = table.difference(&needed).collect();

@@ -3,7 +3,7 @@
 //! The least-privilege policy in `docs/guides/connect-aws.md` is this table.
 
 use marquee_clouds::{
-    Capabilities, PermissionGroup, PermissionNeed,
+    Capabilities, PermissionNeed,
     layers::{Allowance, RateLimit},
 };
 use marquee_types::ResourceKind;
@@ -166,13 +166,6 @@ pub const NEEDS: &[Need] = &[
     need("route53:ListTagsForResources", "tags of DNS zones", Probe::ZoneTags),
     read("iam:ListAccountAliases", "the account's name for people", &IAM, "ListAccountAliases", &[]),
 ];
-
-/// What is off until somebody wants it.
-pub const OPTIONAL: &[PermissionGroup] = &[PermissionGroup {
-    name: "objects",
-    about: "objects in buckets: written, read, listed and deleted",
-    permissions: OBJECT_PERMISSIONS,
-}];
 
 /// What objects in buckets need besides, each for the buckets that are meant for it alone. No part of the inventory, nor
 /// of the policy that only reads.

@@ -27,8 +27,8 @@ pub fn write(request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
     let commands = vec![
         format!("aws iam create-policy --policy-name marquee --policy-document file://{FILE}"),
         "aws iam create-user --user-name marquee".to_owned(),
-        "aws iam attach-user-policy --user-name marquee --policy-arn arn:aws:iam::ACCOUNT:policy/marquee"
-            .to_owned(),
+        // The first command says it: in GovCloud and China it begins otherwise.
+        "aws iam attach-user-policy --user-name marquee --policy-arn POLICY_ARN".to_owned(),
         "aws iam create-access-key --user-name marquee".to_owned(),
     ];
     Ok(PolicyDocument { form: "IAM policy", format, document: format!("{policy:#}\n"), commands, file: FILE })

@@ -4,7 +4,7 @@
 //! The least-privilege role in `docs/guides/connect-azure.md` is this table.
 
 use marquee_clouds::{
-    Capabilities, PermissionGroup, PermissionNeed,
+    Capabilities, PermissionNeed,
     layers::{Allowance, RateLimit},
 };
 use marquee_types::ResourceKind;
@@ -139,13 +139,6 @@ pub const NEEDS: &[Need] = &[
 
 /// What is needed, without how it is found out.
 pub const PERMISSIONS: &[PermissionNeed] = &permissions();
-
-/// What is off until somebody wants it.
-pub const OPTIONAL: &[PermissionGroup] = &[PermissionGroup {
-    name: "objects",
-    about: "objects in buckets: written, read, listed and deleted",
-    permissions: OBJECT_PERMISSIONS,
-}];
 
 /// What blobs need besides, in the accounts that are meant for it alone: all but the last are data actions. No part of the
 /// inventory, nor of the role that only reads.

@@ -20,14 +20,11 @@ pub fn write(request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
     if !crate::config::is_uuid(subscription) {
         return Err(FieldError::new("?subscription", "expected the subscription's id, a UUID"));
     }
-    let mut permissions: Vec<_> = request.permissions().collect();
-    permissions.sort_unstable();
-    // What is done to a blob is done to data; containers are things of the resource manager's.
-    let (data, actions): (Vec<_>, Vec<_>) =
-        permissions.into_iter().partition(|action| action.contains("/blobs/"));
+    let mut actions: Vec<_> = request.permissions().collect();
+    actions.sort_unstable();
     let scope = format!("/subscriptions/{subscription}");
     let role = json!({ "Name": NAME, "IsCustom": true, "Description": "What Marquee calls for, and no more.",
-        "Actions": actions, "NotActions": [], "DataActions": data, "NotDataActions": [], "AssignableScopes": [scope] });
+        "Actions": actions, "NotActions": [], "DataActions": [], "NotDataActions": [], "AssignableScopes": [scope] });
     let commands = vec![
         format!("az role definition create --role-definition @{FILE}"),
         format!("az ad sp create-for-rbac --name marquee --role \"{NAME}\" --scopes {scope}"),
@@ -41,7 +38,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::permissions::{OBJECT_PERMISSIONS, PERMISSIONS};
+    use crate::permissions::PERMISSIONS;
 
     fn request() -> PolicyRequest {
         let group = PermissionGroup { name: INVENTORY, about: "", permissions: PERMISSIONS };
@@ -56,20 +53,6 @@ mod tests {
         let wanted: Vec<_> = PERMISSIONS.iter().map(|need| need.permission).collect();
         assert_eq!(role["Actions"], json!(wanted));
         assert_eq!(role["AssignableScopes"], json!([format!("/subscriptions/{id}")]));
-    }
-
-    #[test]
-    fn what_is_done_to_blobs_is_done_to_data() {
-        let objects = PermissionGroup { name: "objects", about: "", permissions: OBJECT_PERMISSIONS };
-        let with = PolicyRequest { groups: vec![request().groups[0], objects], ..PolicyRequest::default() };
-        let role: Value = serde_json::from_str(&write(&with).unwrap().document).unwrap();
-        let blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs";
-        let data = ["delete", "read", "write"].map(|verb| format!("{blobs}/{verb}"));
-        assert_eq!(role["DataActions"], json!(data));
-        assert_eq!(
-            role["Actions"].as_array().unwrap().len() + data.len(),
-            PERMISSIONS.len() + OBJECT_PERMISSIONS.len()
-        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PermissionGroup, PolicyDocument,
-    PolicyRequest, ServerRules,
+    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PolicyDocument, PolicyRequest,
+    ServerRules,
     layers::Policy,
     rest::{self, Clients},
 };
@@ -15,7 +15,7 @@ use crate::{
     cloud::Google,
     config::{Config, credentials_schema, settings_schema},
     error::CLOUD,
-    permissions::{CAPABILITIES, OPTIONAL},
+    permissions::CAPABILITIES,
     policy,
 };
 
@@ -49,10 +49,6 @@ impl Connector for GoogleConnector {
 
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
-    }
-
-    fn optional_permissions(&self) -> &'static [PermissionGroup] {
-        OPTIONAL
     }
 
     fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {

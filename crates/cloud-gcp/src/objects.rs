@@ -151,7 +151,7 @@ impl Google {
         let rest = &self.media();
         let request = &request;
         let attempt = |token| async move {
-            let answer = rest.attempt(request, &token).await?;
+            let answer = rest.attempt(request, &token).await.map_err(bare)?;
             if answer.body.len() as u64 != expected {
                 return Err(wrong("the answer is shorter or longer than the object"));
             }
@@ -311,6 +311,19 @@ fn bucket_name(bucket: &Bucket) -> Result<&str, CloudError> {
         return Ok(name);
     }
     Err(invalid(&format!("{} is not the name of a bucket", bucket.native_id)))
+}
+
+/// Where bytes are asked for, Google refuses in a line of plain text: all that is told is the status.
+fn bare(mut error: CloudError) -> CloudError {
+    if error.kind == ErrorKind::Protocol {
+        error.kind = match error.code.as_deref() {
+            Some("404") => ErrorKind::NotFound,
+            Some("412") => ErrorKind::PreconditionFailed,
+            Some("400" | "416") => ErrorKind::Invalid,
+            _ => ErrorKind::Protocol,
+        };
+    }
+    error
 }
 
 /// A tag that is no generation matches nothing.

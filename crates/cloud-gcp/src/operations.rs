@@ -12,7 +12,7 @@ use marquee_simulator::{
     google::{Google, permission},
 };
 
-use crate::GoogleConnector;
+use crate::{GoogleConnector, permissions::OBJECT_PERMISSIONS};
 
 /// Every method that the source names, without its tests and without the table itself.
 fn called() -> BTreeSet<String> {
@@ -57,8 +57,12 @@ fn the_permissions_are_those_of_the_methods_that_can_be_called() {
     let needed: BTreeSet<String> = called.iter().filter_map(|method| permission::of(method)).collect();
     drop(rustls::crypto::ring::default_provider().install_default());
     let groups = GoogleConnector::new().unwrap().permission_groups();
-    let table: BTreeSet<String> =
-        groups.iter().flat_map(|group| group.permissions).map(|need| need.permission.to_owned()).collect();
+    let table: BTreeSet<String> = groups
+        .iter()
+        .flat_map(|group| group.permissions)
+        .chain(OBJECT_PERMISSIONS)
+        .map(|need| need.permission.to_owned())
+        .collect();
     let lacking: Vec<_> = needed.difference(&table).collect();
     assert!(lacking.is_empty(), "called without a permission in permissions.rs: {lacking:?}");
     let unused: Vec<_> = table.difference(&needed).collect();

@@ -3,7 +3,7 @@
 //! The least-privilege role in `docs/guides/connect-gcp.md` is this table.
 
 use marquee_clouds::{
-    Capabilities, PermissionGroup, PermissionNeed,
+    Capabilities, PermissionNeed,
     layers::{Allowance, RateLimit},
 };
 use marquee_types::ResourceKind;
@@ -84,13 +84,6 @@ pub const PERMISSIONS: &[PermissionNeed] = &[
     need("storage.buckets.get", "a second look at buckets"),
     need("storage.buckets.list", "inventory of buckets"),
 ];
-
-/// What is off until somebody wants it.
-pub const OPTIONAL: &[PermissionGroup] = &[PermissionGroup {
-    name: "objects",
-    about: "objects in buckets: written, read, listed and deleted",
-    permissions: OBJECT_PERMISSIONS,
-}];
 
 /// What objects in buckets need besides, on the buckets that are meant for it alone. No part of the inventory, nor of the
 /// role that only reads.

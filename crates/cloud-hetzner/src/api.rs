@@ -86,8 +86,9 @@ impl Client {
     ) -> Result<(Vec<Value>, Option<u64>), CloudError> {
         let path = format!("{}?page={}&per_page=50{}", of.name, page.unwrap_or(1), of.query);
         let mut answer = self.ask(of.operations.0, &path, tally).await?;
-        let next = match &answer["meta"]["pagination"] {
-            Value::Object(pages) => pages.get("next_page").and_then(Value::as_u64),
+        let next = match answer["meta"]["pagination"].get("next_page") {
+            Some(Value::Null) => None,
+            Some(number) if number.as_u64() > Some(page.unwrap_or(1)) => number.as_u64(),
             _ => return Err(self.wrong(of.operations.0, "the answer does not say where the list ends")),
         };
         match answer[of.name].take() {

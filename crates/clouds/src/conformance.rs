@@ -9,6 +9,7 @@
 
 pub mod front;
 pub mod objects;
+pub mod odd;
 pub mod survey;
 
 use std::{

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::{
-    Capabilities, CloudError, Objects, PermissionGroup, PolicyDocument, PolicyRequest, RawJson,
+    Capabilities, CloudError, Objects, PermissionGroup, PolicyDocument, PolicyFormat, PolicyRequest, RawJson,
     policy::INVENTORY,
 };
 
@@ -41,7 +41,9 @@ pub trait Connector: Send + Sync {
 
     /// What a credential must be allowed, in the vendor's own form. A vendor whose credentials have no policies says so.
     fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
-        request.refuse_subscription().map(|()| PolicyDocument::none(self.title()))
+        request.refuse_subscription()?;
+        request.format_of(&[PolicyFormat::Text])?;
+        Ok(PolicyDocument::none(self.title()))
     }
 
     /// JSON Schema (as in OpenAPI 3.1) of the credentials this vendor takes, a `oneOf` over `type`.

@@ -330,10 +330,14 @@ impl Doubt {
         result: Result<ETag, CloudError>,
     ) -> Result<ETag, CloudError> {
         let Err(error) = result else { return result };
-        if error.kind != ErrorKind::PreconditionFailed || self.unheard.load(Ordering::Relaxed) == 0 {
+        if self.unheard.load(Ordering::Relaxed) == 0 {
             return Err(error);
         }
-        let Some(head) = objects.head(bucket, key).await? else { return Err(error) };
+        // An earlier attempt may have written it, whatever the last one says.
+        if error.kind != ErrorKind::PreconditionFailed {
+            return Err(unknown(error));
+        }
+        let Some(head) = objects.head(bucket, key).await.map_err(unknown)? else { return Err(error) };
         if head.size != put.bytes.len() as u64 {
             return Err(error);
         }
@@ -343,9 +347,20 @@ impl Doubt {
             Ok(_) => Err(error),
             // Written anew between the two looks: what was ours, if it was, is not what is there.
             Err(again) if again.kind == ErrorKind::PreconditionFailed => Err(error),
-            Err(again) => Err(again),
+            Err(again) => Err(unknown(again)),
         }
     }
+}
+
+/// Nobody knows whether the object was written: one of the kinds that say so, with what was heard last as the reason.
+fn unknown(error: CloudError) -> CloudError {
+    if matches!(error.kind, ErrorKind::Timeout | ErrorKind::Unavailable) {
+        return error;
+    }
+    let message = format!("an earlier attempt may have written the object; then: {}", error.message);
+    let mut made = CloudError::new(error.cloud, error.operation.clone(), ErrorKind::Unavailable, message);
+    made.region.clone_from(&error.region);
+    made.with_source(error)
 }
 
 /// What became of a conditional delete: the vendors differ in whether an object that is not there breaks the condition. It

@@ -472,6 +472,7 @@ mod tests {
             let needs: &[&str] = match kind {
                 FaultKind::Slow => &["--milliseconds", "5"],
                 FaultKind::Unseen => &["--seconds", "5"],
+                FaultKind::ShortPages => &["--items", "3"],
                 FaultKind::Denied => &["--permission", "ec2:DescribeVpcs", "--except", "ec2:DescribeVolumes"],
                 _ => &[],
             };

@@ -211,3 +211,24 @@ async fn an_unreachable_endpoint_is_unavailable() {
     assert_eq!(cloud.identity().await.unwrap_err().kind, ErrorKind::Unavailable);
     assert_eq!(cloud.regions().await.unwrap_err().kind, ErrorKind::Unavailable);
 }
+
+#[tokio::test]
+async fn an_alias_that_does_not_come_is_not_waited_for() {
+    let front = Front::before(&bed::moto(), |seen| {
+        if seen.action == "ListAccountAliases" { Verdict::Hang } else { Verdict::Pass }
+    })
+    .await;
+    let mut policy = bed::policy();
+    policy.attempt_timeout = Duration::from_mins(10);
+    let cloud = bed::connect_with(&bed::shared(), &front.url, &REGIONS, policy);
+    let identity = tokio::time::timeout(Duration::from_mins(1), cloud.identity()).await.unwrap().unwrap();
+    assert!(identity.principal.contains("user/") && identity.alias.is_none(), "{identity:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_a_proxys_is_told_from_none() {
+    let page = "<html>out of order</html>".to_owned();
+    let (result, _) = list_with(move |_, _| Verdict::Answer(503, page.clone())).await;
+    let error = result.unwrap_err();
+    assert_eq!((error.kind, error.code.as_deref()), (ErrorKind::Unavailable, Some("503")));
+}

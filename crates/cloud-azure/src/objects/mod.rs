@@ -58,7 +58,7 @@ use crate::{
 };
 
 /// The service, which names the throttle.
-const SERVICE: &str = "Microsoft.Storage/blobs";
+const SERVICE: &str = "blobs";
 
 /// Where Microsoft's own storage is: in the public cloud (by accounts, and by DNS zones), in that of the US government and
 /// in China's.

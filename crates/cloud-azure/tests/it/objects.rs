@@ -32,13 +32,22 @@ fn file(name: &str) -> String {
     fs::read_to_string(variable(name)).unwrap()
 }
 
+/// A front before any address, that speaks TLS with the certificate of the test bed.
+pub async fn front(upstream: &str) -> Front {
+    let (certificate, key) = (file("MARQUEE_TEST_AZURITE_CERTIFICATE"), file("MARQUEE_TEST_AZURITE_KEY"));
+    Front::before(upstream, Some(Tls { certificate: &certificate, key: &key })).await
+}
+
+/// Both authorities: the simulator's, and the test bed's.
+pub fn trusted(simulator: &Simulator) -> String {
+    format!("{}{}", simulator.addresses().certificate, file("MARQUEE_TEST_AZURITE_CERTIFICATE"))
+}
+
 /// A connection whose blobs are elsewhere; both authorities are trusted.
 fn with_blobs(simulator: &Simulator, blobs: &str, change: impl FnOnce(&mut Value)) -> Connection {
     let mut made = connection(simulator, change);
     made.settings["blob_endpoint_url"] = json!(blobs);
-    let trusted =
-        format!("{}{}", simulator.addresses().certificate, file("MARQUEE_TEST_AZURITE_CERTIFICATE"));
-    made.settings["ca_certificate"] = json!(trusted);
+    made.settings["ca_certificate"] = json!(trusted(simulator));
     made
 }
 
@@ -81,8 +90,7 @@ async fn rig() -> ObjectRig {
     let simulator = simulator().await;
     make_container(&simulator).await;
     let azurite = variable("MARQUEE_TEST_AZURITE");
-    let (certificate, key) = (file("MARQUEE_TEST_AZURITE_CERTIFICATE"), file("MARQUEE_TEST_AZURITE_KEY"));
-    let front = Front::before(&azurite, Some(Tls { certificate: &certificate, key: &key })).await;
+    let front = front(&azurite).await;
     let wrong = |credentials: &mut Value| credentials["client_secret"] = json!("not-the-secret");
     let good = cloud(&with_blobs(&simulator, &azurite, |_| {}));
     ObjectRig {

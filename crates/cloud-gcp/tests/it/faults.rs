@@ -2,7 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use marquee_clouds::{ErrorKind, conformance::survey};
+use marquee_clouds::{
+    ErrorKind,
+    conformance::{
+        odd::{BODIES, Odd, nothing_is_taken_for_a_listing},
+        survey,
+    },
+};
 use serde_json::json;
 
 use crate::bed::{cloud, connection, simulator};
@@ -44,5 +50,16 @@ async fn what_lies_in_a_lost_region_is_not_taken_for_gone() {
     for scope in ["compute/instances", "compute/disks", "sql/instances", "sql/backups"] {
         let kind = failed.iter().find(|(name, _)| name == scope).map(|(_, kind)| *kind);
         assert_eq!(kind, Some(ErrorKind::Unavailable), "{scope}: {whole:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_cloud_says_is_not_taken_for_a_listing() {
+    let simulator = simulator().await;
+    for body in BODIES {
+        let odd = Odd::answering(200, body).await;
+        let mut connection = connection(&simulator, |_| {});
+        connection.settings["endpoint_url"] = json!(odd.url);
+        nothing_is_taken_for_a_listing(&*cloud(&connection), body).await;
     }
 }

@@ -2,10 +2,16 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use marquee_clouds::{ErrorKind, conformance::survey};
+use marquee_clouds::{
+    ErrorKind,
+    conformance::{
+        odd::{BODIES, Odd, nothing_is_taken_for_a_listing},
+        survey,
+    },
+};
 use serde_json::{Value, json};
 
-use crate::bed::{opened, simulator};
+use crate::bed::{cloud, connection, opened, simulator, token};
 
 /// What becomes of every scope while a fault is on.
 async fn outcomes(fault: Value) -> (BTreeSet<String>, Vec<(String, ErrorKind)>) {
@@ -54,4 +60,16 @@ async fn a_token_that_was_revoked_is_told_apart() {
         whole.is_empty() && failed.iter().all(|(_, kind)| *kind == ErrorKind::Unauthenticated),
         "{failed:?}"
     );
+}
+
+#[tokio::test]
+async fn what_no_cloud_says_is_not_taken_for_a_listing() {
+    let simulator = simulator().await;
+    for body in BODIES {
+        let odd = Odd::answering(200, body).await;
+        let connection = connection(&simulator, &token(&simulator, "token"), |settings| {
+            settings["endpoint_url"] = json!(odd.url);
+        });
+        nothing_is_taken_for_a_listing(&*cloud(&connection), body).await;
+    }
 }

@@ -217,7 +217,8 @@ impl Layers {
                 }
                 Err(error) => error,
             };
-            if error.kind == ErrorKind::Throttled {
+            // Without a code it is we who had no turn to give.
+            if error.kind == ErrorKind::Throttled && error.code.is_some() {
                 tally.throttled.fetch_add(1, Ordering::Relaxed);
             }
             let Some(wait) = self.verdict(number, &error, deadline) else { return Err(error) };
@@ -245,13 +246,18 @@ impl Layers {
     {
         let now = Instant::now();
         let held = self.shared.pacer.reserve(site, now).max(throttle.reserve(now));
+        // Given back if it comes too late, or if whoever waits for it gives up.
+        let turn = Turn { pacer: &self.shared.pacer, throttle, site, used: false };
         if now + held >= deadline {
             let message = "the cloud limits how often it may be called; no turn within the time given";
-            return Err(CloudError::new(site.cloud, site.operation, ErrorKind::Throttled, message));
+            let mut error = CloudError::new(site.cloud, site.operation, ErrorKind::Throttled, message);
+            error.retry = Retry::After(held);
+            return Err(error);
         }
         if !held.is_zero() {
             tokio::time::sleep(held).await;
         }
+        turn.take();
         let started = Instant::now();
         let limit = self.policy.attempt_timeout.min(deadline.saturating_duration_since(started));
         let result = tokio::time::timeout(limit, attempt()).await.unwrap_or_else(|_| {
@@ -293,6 +299,29 @@ impl Layers {
         }
         self.shared.redactor.clean_error(&mut error);
         error
+    }
+}
+
+/// A turn that was taken under limits and throttle, and is given back unless it is used.
+struct Turn<'a> {
+    pacer: &'a Pacer,
+    throttle: &'a Throttle,
+    site: CallSite<'a>,
+    used: bool,
+}
+
+impl Turn<'_> {
+    fn take(mut self) {
+        self.used = true;
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.used {
+            self.pacer.give_back(self.site);
+            self.throttle.give_back();
+        }
     }
 }
 

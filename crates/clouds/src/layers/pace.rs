@@ -71,7 +71,7 @@ impl Pacer {
         Self { limits, meters: Mutex::default() }
     }
 
-    /// Takes a turn and says how long to wait for it. Turns are given in the order of asking.
+    /// Takes a turn under every limit and says how long to wait for it. Turns are given in the order of asking.
     pub(super) fn reserve(&self, site: CallSite<'_>, now: Instant) -> Duration {
         if self.limits.is_empty() {
             return Duration::ZERO;
@@ -79,18 +79,34 @@ impl Pacer {
         let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
         let concerned = self.limits.iter().enumerate().filter(|(_, limit)| limit.concerns(site));
         let waits = concerned.map(|(number, limit)| {
-            let region = site.region.filter(|_| limit.by_region).map(str::to_owned);
-            let operation = if limit.by_operation { site.operation } else { "" };
-            let meter = meters.entry((number, region, operation));
+            let meter = meters.entry(limit.place(number, site));
             meter.or_insert_with(|| Meter::new(limit.allowance, now)).reserve(limit.allowance, now)
         });
         waits.max().unwrap_or_default()
     }
 }
 
+impl Pacer {
+    /// Gives back a turn that was not used: the last one that was given, for whoever waits is behind it.
+    pub(super) fn give_back(&self, site: CallSite<'_>) {
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, limit) in self.limits.iter().enumerate().filter(|(_, limit)| limit.concerns(site)) {
+            if let Some(meter) = meters.get_mut(&limit.place(number, site)) {
+                meter.give_back();
+            }
+        }
+    }
+}
+
 impl RateLimit {
     fn concerns(&self, site: CallSite<'_>) -> bool {
         site.service.starts_with(self.service)
+    }
+
+    /// Where a call counts.
+    fn place(&self, number: usize, site: CallSite<'_>) -> Place {
+        let region = site.region.filter(|_| self.by_region).map(str::to_owned);
+        (number, region, if self.by_operation { site.operation } else { "" })
     }
 }
 
@@ -99,6 +115,13 @@ impl Meter {
         match allowance {
             Allowance::Bucket { tokens, .. } => Self::Bucket { tokens: burst(tokens).into(), filled_at: now },
             Allowance::Minute { .. } => Self::Minute(VecDeque::new()),
+        }
+    }
+
+    fn give_back(&mut self) {
+        match self {
+            Self::Bucket { tokens, .. } => *tokens += 1.0,
+            Self::Minute(turns) => drop(turns.pop_back()),
         }
     }
 
@@ -112,11 +135,15 @@ impl Meter {
                 Duration::from_secs_f64((-*tokens).max(0.0) / rate)
             }
             (Self::Minute(turns), Allowance::Minute { calls }) => {
-                // No more turns are remembered than fit into a minute: the next is a minute after the oldest of them.
-                let is_full = u32::try_from(turns.len()).is_ok_and(|taken| taken >= burst(calls));
-                let earliest = if is_full { turns.pop_front() } else { None };
-                let turn = earliest.map_or(now, |oldest| (oldest + MINUTE).max(now));
+                // A minute after the turn that would be one too many with it. Twice as many are remembered, so that turns that
+                // are given back leave the earlier ones to be counted.
+                let fits = usize::try_from(burst(calls)).unwrap_or(usize::MAX);
+                let before = turns.len().checked_sub(fits).and_then(|at| turns.get(at));
+                let turn = before.map_or(now, |before| (*before + MINUTE).max(now));
                 turns.push_back(turn);
+                if turns.len() > fits.saturating_mul(2) {
+                    turns.pop_front();
+                }
                 turn.saturating_duration_since(now)
             }
             _ => Duration::ZERO,
@@ -179,6 +206,23 @@ mod tests {
             assert!(pacer.reserve(site("dns", "ListZones", "r-1"), now).is_zero());
         }
         assert!(!pacer.reserve(site("dns", "ListRecords", "r-2"), now).is_zero(), "they count together");
+    }
+
+    #[test]
+    fn a_turn_that_is_given_back_costs_nobody_anything() {
+        for service in ["dns", "storage"] {
+            let (pacer, now) = (Pacer::new(LIMITS), Instant::now());
+            let call = site(service, "List", "r-1");
+            for _ in 0..95 {
+                pacer.reserve(call, now);
+            }
+            let wait = pacer.reserve(call, now);
+            assert!(!wait.is_zero());
+            for _ in 0..1_000 {
+                pacer.give_back(call);
+                assert_eq!(pacer.reserve(call, now), wait, "{service}");
+            }
+        }
     }
 
     proptest! {

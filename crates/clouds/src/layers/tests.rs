@@ -15,7 +15,9 @@ const SITE: CallSite<'static> =
     CallSite { cloud: "test", service: "ec2", operation: "DescribeThings", region: Some("r-1") };
 
 fn error(kind: ErrorKind) -> CloudError {
-    CloudError::new("test", "DescribeThings", kind, "no")
+    let mut error = CloudError::new("test", "DescribeThings", kind, "no");
+    error.code = Some("No".to_owned());
+    error
 }
 
 /// Layers whose jitter is always the whole wait.

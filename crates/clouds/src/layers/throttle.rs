@@ -106,6 +106,13 @@ impl Throttle {
         if limit.tokens >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-limit.tokens / limit.rate) }
     }
 
+    /// Gives back a turn that was not used.
+    pub fn give_back(&self) {
+        if let Some(limit) = &mut self.lock().limit {
+            limit.tokens += 1.0;
+        }
+    }
+
     /// The cloud throttled a call that was sent at `sent`.
     pub fn throttled(&self, sent: Instant, now: Instant) {
         let mut state = self.lock();

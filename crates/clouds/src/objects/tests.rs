@@ -189,3 +189,23 @@ async fn pages_in_a_circle_are_an_error_and_not_for_ever() {
         |token: Option<u32>| async move { Ok((ObjectPage::default(), Some((token.unwrap_or(0) + 1) % 3))) };
     assert_eq!(kind(walk("cloud", "x:List", &mut sink, next).await), Some(ErrorKind::Protocol));
 }
+
+#[tokio::test]
+async fn an_error_after_a_lost_answer_does_not_say_that_nothing_was_written() {
+    let shelf = Shelf::new(0, true);
+    let (put, bucket) = (Put::new("x"), bucket());
+    for (heard, told) in [
+        (ErrorKind::Throttled, ErrorKind::Unavailable),
+        (ErrorKind::PermissionDenied, ErrorKind::Unavailable),
+        (ErrorKind::Timeout, ErrorKind::Timeout),
+    ] {
+        let error = || CloudError::new("test", "Put", heard, "no");
+        let sure = Doubt::default();
+        assert_eq!(kind(sure.settle(&shelf, &bucket, "k", &put, Err(error())).await), Some(heard));
+        let doubt = Doubt::default();
+        let lost = doubt
+            .attempt(async { Err::<(), _>(CloudError::new("test", "Put", ErrorKind::Unavailable, "cut")) });
+        assert!(lost.await.is_err());
+        assert_eq!(kind(doubt.settle(&shelf, &bucket, "k", &put, Err(error())).await), Some(told));
+    }
+}

@@ -156,6 +156,8 @@ impl Rest {
         }
         let body = serde_json::from_slice(&body).unwrap_or_default();
         let mut error = (self.explain)(&Refusal { status, headers: &headers, body });
+        // Whatever answered did answer: an error without a code is one without an answer.
+        error.code.get_or_insert_with(|| status.to_string());
         if let (true, Some(after)) = (error.retry_helps(), retry_after(&headers)) {
             error.retry = Retry::After(after);
         }

@@ -56,6 +56,7 @@ pub fn page(call: &Call<'_>, mut things: Vec<&Thing>, name: &str, show: impl Fn(
 pub fn sliced<T>(call: &Call<'_>, items: Vec<T>, name: &str, show: impl Fn(T) -> Value) -> Outcome {
     let (page, limit) = wanted(call)?;
     let (total, lens) = (items.len(), call.effects.lens);
+    let limit = limit.min(lens.most.unwrap_or(usize::MAX));
     let last = total.div_ceil(limit).max(1);
     // A page whose items are doubled begins with the last one of the page before.
     let again = usize::from(lens.doubles && page > 1);

@@ -87,6 +87,10 @@ impl Draft {
         if name.chars().any(char::is_control) {
             errors.push(FieldError::new("/name", "must not contain control characters"));
         }
+        // Where either will do, people would reach another than they mean.
+        if name.starts_with("prv_") {
+            errors.push(FieldError::new("/name", "must not begin with prv_, as ids do"));
+        }
         let interval = sync_interval_seconds.unwrap_or(default_interval);
         if !(60..=604_800).contains(&interval) {
             errors.push(FieldError::new("/sync_interval_seconds", "must be from 60 to 604800"));

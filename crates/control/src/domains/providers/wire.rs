@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateProvider {
-    /// A name for people, unique in the organization; 1 to 100 characters.
+    /// A name for people, unique in the organization; 1 to 100 characters, not beginning with `prv_`.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// Which cloud, e.g. `aws`.
@@ -37,7 +37,7 @@ pub struct CreateProvider {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplaceProvider {
-    /// A name for people, unique in the organization; 1 to 100 characters.
+    /// A name for people, unique in the organization; 1 to 100 characters, not beginning with `prv_`.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// Which cloud, e.g. `aws`.

@@ -127,7 +127,7 @@ async fn a_page_fails(face: FaceName) {
     let season = Season::of(face).await;
     season.synced().await;
     let before = season.inventory().await;
-    season.fault(json!({ "kind": "short_pages", "items": 2 }));
+    season.fault(json!({ "kind": "short_pages", "items": 1 }));
     season.fault(json!({ "kind": "failing_page", "service": service(face) }));
     let operation = season.sync().await;
     season.no_faults();
