@@ -52,6 +52,7 @@ async fn what_is_wrong_is_named_by_its_place() {
     let cases = [
         ("/kind", json!({ "kind": "azzure" })),
         ("/name", json!({ "name": " " })),
+        ("/name", json!({ "name": "prv_production" })),
         ("/colour", json!({ "colour": "red" })),
         ("/sync_interval_seconds", json!({ "sync_interval_seconds": 5 })),
         (
