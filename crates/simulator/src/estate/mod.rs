@@ -132,6 +132,12 @@ impl Estate {
         shelf.get_mut(&(place.into(), id.into())).filter(|thing| thing.is_seen(now))
     }
 
+    /// Whether an id is taken: by what is there, is not seen yet, or is still seen after its end.
+    pub fn is_taken(&self, account: &str, kind: &str, place: &str, id: &str, now: DateTime<Utc>) -> bool {
+        let found = self.shelf(account, kind).and_then(|shelf| shelf.get(&(place.into(), id.into())));
+        found.is_some_and(|thing| thing.gone_at.is_none_or(|gone| now < gone))
+    }
+
     /// A page of a shelf, of what `wanted` takes.
     pub fn list(
         &self,
