@@ -12,8 +12,12 @@
 //! | `GET`, `DELETE /_control/calls` | which operations were called, by which clients |
 //! | `GET /_control/routes` | every operation that is simulated |
 //! | `GET`, `PUT /_control/state` | everything that exists |
+//!
+//! It asks for no credentials, so it must not answer a web page that a browser on this machine has open: a request has
+//! to name this machine in its `Host`, must not come from another origin, and a body has to be `application/json`,
+//! which a page can send to a stranger only if the stranger allows it.
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri, uri::Authority};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -64,12 +68,48 @@ struct Switch {
 
 type Answer = Result<Value, Refused>;
 
+/// Where everything that exists goes out and in.
+const STATE: &str = "/_control/state";
+
+/// Whether an address is that of the state, whose body may be large.
+pub(crate) fn is_state(uri: &Uri) -> bool {
+    uri.path().trim_end_matches('/') == STATE
+}
+
 pub(crate) fn answer(served: &Served, request: &Request) -> Reply {
-    let (status, body) = match route(served, request) {
+    let (status, body) = match admit(request).and_then(|()| route(served, request)) {
         Ok(body) => (StatusCode::OK, body),
         Err(Refused(status, detail)) => (status, json!({ "status": status.as_u16(), "detail": detail })),
     };
     Reply::new(status).with("application/json", body.to_string())
+}
+
+/// Refuses what a web page could send.
+fn admit(request: &Request) -> Result<(), Refused> {
+    let host = request.header("host");
+    let named = host.parse::<Authority>().ok();
+    let local = named.as_ref().map(|named| named.host().trim_matches(['[', ']'])).is_some_and(|name| {
+        name.eq_ignore_ascii_case("localhost")
+            || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    });
+    if !local {
+        return Err(Refused(StatusCode::FORBIDDEN, format!("Host `{host}` is not this machine's loopback")));
+    }
+    let origin = request.headers.get(http::header::ORIGIN);
+    if origin.is_some_and(|origin| origin.as_bytes() != format!("http://{host}").as_bytes()) {
+        return Err(Refused(
+            StatusCode::FORBIDDEN,
+            "pages of other origins may not call the control API".to_owned(),
+        ));
+    }
+    let kind = request.header("content-type").split(';').next().unwrap_or_default().trim();
+    if !request.body.is_empty() && !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Refused(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "a body has to be sent with the header `Content-Type: application/json`".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn route(served: &Served, request: &Request) -> Answer {
@@ -128,7 +168,7 @@ fn overview(served: &Served) -> Value {
     json!({
         "world": served.world.plan.name,
         "clock": served.world.clock.show(),
-        "entered": served.world.entered,
+        "entered": served.world.entered(),
         "addresses": served.addresses,
         "faults": served.world.faults.list().len(),
     })

@@ -1,7 +1,10 @@
 //! Everything there is, and how it began.
 
 use std::{
-    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Instant,
 };
 
@@ -37,8 +40,6 @@ pub struct World {
     pub plan: Plan,
     /// Its time.
     pub clock: SimClock,
-    /// When it was entered: the end of its history.
-    pub entered: DateTime<Utc>,
     /// What goes wrong in it.
     pub faults: Faults,
     /// How often may be called.
@@ -46,6 +47,8 @@ pub struct World {
     /// Who called what.
     pub calls: Calls,
     estate: RwLock<Estate>,
+    /// When it was entered, in microseconds since 1970: everything is measured from there, so no one waits to read it.
+    entered: AtomicI64,
 }
 
 /// A world that cannot be made.
@@ -113,7 +116,7 @@ impl World {
             faults: Faults::new(Seed(plan.seed)),
             plan,
             clock: SimClock::new(real, now, speed)?,
-            entered: now,
+            entered: AtomicI64::new(now.timestamp_micros()),
             limits: Limits::default(),
             calls: Calls::default(),
             estate: RwLock::default(),
@@ -159,9 +162,14 @@ impl World {
         Seed(self.plan.seed)
     }
 
+    /// When it was entered: the end of its history.
+    pub fn entered(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.entered.load(Ordering::Acquire)).unwrap_or_default()
+    }
+
     /// When its history began.
     pub fn began(&self) -> DateTime<Utc> {
-        self.entered - TimeDelta::days(i64::from(self.plan.history_days))
+        self.entered() - TimeDelta::days(i64::from(self.plan.history_days))
     }
 
     /// When the `n`th of `count` things with ages from `age_days[0]` to `age_days[1]` days was made: evenly spread, at
@@ -180,7 +188,7 @@ impl World {
         let hour = self.seed().share(&["born", &account.id, name]) / 2.0;
         #[expect(clippy::cast_possible_truncation, reason = "seconds of some years")]
         let seconds = ((days + hour) * 86_400.0) as i64;
-        self.entered - TimeDelta::seconds(seconds)
+        self.entered() - TimeDelta::seconds(seconds)
     }
 
     /// The region that a place (a region or a zone) belongs to, and what prices are multiplied by there.
@@ -196,12 +204,13 @@ impl World {
         Export {
             world: self.plan.name.clone(),
             now: self.clock.now(),
-            entered: self.entered,
+            entered: self.entered(),
             estate: self.read().clone(),
         }
     }
 
-    /// Takes up what was exported. The clock goes on from now if that is later.
+    /// Takes up what was exported, and when that was entered: loads grow from there. The clock goes on from now if that
+    /// is later.
     pub fn import(&self, export: Export) -> Result<(), WorldError> {
         if export.world != self.plan.name {
             return Err(WorldError::OtherWorld(export.world, self.plan.name.clone()));
@@ -210,7 +219,9 @@ impl World {
         if export.now > self.clock.now() {
             self.clock.change(crate::clock::ClockChange { now: Some(export.now), ..Default::default() })?;
         }
-        *self.write() = export.estate;
+        let mut estate = self.write();
+        *estate = export.estate;
+        self.entered.store(export.entered.timestamp_micros(), Ordering::Release);
         Ok(())
     }
 }

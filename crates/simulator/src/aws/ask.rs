@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
-use super::{identity::Caller, protocol::Refusal};
+use super::{identity::Caller, protocol::Refusal, s3::Upload};
 use crate::{
     estate::{Cause, Estate, Listing, Page, Tags, Thing},
     face::FaceName,
@@ -25,6 +25,8 @@ pub struct Ask<'a> {
     pub input: &'a Value,
     /// A streamed body.
     pub body: &'a bytes::Bytes,
+    /// What follows from the body of an object.
+    pub upload: Option<&'a Upload>,
     pub effects: &'a Effects,
     pub now: DateTime<Utc>,
 }

@@ -13,6 +13,7 @@ use super::{
     identity::{self, Caller},
     permission,
     protocol::{self, Answer, Dialect, Output, Refusal},
+    s3,
     schema::Operation,
     service::{self, Handler, Service},
     sigv4::{Claim, Flaw},
@@ -188,6 +189,8 @@ impl Heard<'_> {
         if let Some(refusal) = &self.effects.refusal {
             return Err(fault_refusal(refusal, service, dialect, &caller.arn));
         }
+        // Computed before anyone is kept waiting.
+        let upload = (self.operation == "s3:PutObject").then(|| s3::Upload::of(&request.body));
         let ask = Ask {
             world,
             account,
@@ -196,6 +199,7 @@ impl Heard<'_> {
             operation: &self.operation,
             input: &input,
             body: &request.body,
+            upload: upload.as_ref(),
             effects: &self.effects,
             now,
         };
@@ -299,5 +303,5 @@ pub(super) fn growing<'a>(
     now: DateTime<Utc>,
 ) -> Ask<'a> {
     static NO_BODY: bytes::Bytes = bytes::Bytes::new();
-    Ask { world, account, caller, region, operation, input, body: &NO_BODY, effects, now }
+    Ask { world, account, caller, region, operation, input, body: &NO_BODY, upload: None, effects, now }
 }

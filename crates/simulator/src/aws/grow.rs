@@ -149,7 +149,7 @@ impl Plot<'_> {
             let found = self.bed.account.groups.iter().find(|group| group.name == wanted)?;
             Some((1..=found.count).map(|n| found.name_of(n, self.region)).collect())
         });
-        let listed = estate.all(&self.bed.account.id, kind, Some(&self.region.id), self.bed.world.entered);
+        let listed = estate.all(&self.bed.account.id, kind, Some(&self.region.id), self.bed.world.entered());
         let mut things: Vec<&Thing> = listed
             .filter(|thing| names.as_ref().is_none_or(|names| names.iter().any(|name| **name == *thing.name)))
             .collect();
@@ -184,7 +184,7 @@ impl Plot<'_> {
     fn adorn(&self, estate: &mut Estate, kind: &str, place: &str, id: &str) {
         let group = self.bed.group;
         let account = &self.bed.account.id;
-        if let Some(thing) = estate.get_mut(account, kind, place, id, self.bed.world.entered) {
+        if let Some(thing) = estate.get_mut(account, kind, place, id, self.bed.world.entered()) {
             thing.tags.extend(group.tags.clone());
             thing.driven =
                 group.load.as_deref().map(|load| Driven { load: load.into(), at_peak: group.at_peak });

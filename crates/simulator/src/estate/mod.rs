@@ -49,6 +49,8 @@ struct Holdings {
     #[serde(with = "shelves")]
     shelves: HashMap<Arc<str>, Shelf>,
     past: Vec<(Arc<str>, Thing)>,
+    /// How many things of each kind there ever were.
+    added: HashMap<Arc<str>, u64>,
 }
 
 /// The answer to a request that carried a token of idempotency.
@@ -132,6 +134,36 @@ impl Estate {
         shelf.get_mut(&(place.into(), id.into())).filter(|thing| thing.is_seen(now))
     }
 
+    /// Whether an id is taken: by what is there, is not seen yet, or is still seen after its end.
+    pub fn is_taken(&self, account: &str, kind: &str, place: &str, id: &str, now: DateTime<Utc>) -> bool {
+        let found = self.shelf(account, kind).and_then(|shelf| shelf.get(&(place.into(), id.into())));
+        found.is_some_and(|thing| thing.gone_at.is_none_or(|gone| now < gone))
+    }
+
+    /// A thing that whoever asks now sees, wherever it is: for kinds whose ids say all.
+    pub fn find(&self, account: &str, kind: &str, id: &str, now: DateTime<Utc>) -> Option<&Thing> {
+        let shelf = self.shelf(account, kind)?;
+        let mut found = places(shelf).filter_map(|place| shelf.get(&(place.clone(), id.into())));
+        found.find(|thing| thing.is_seen(now))
+    }
+
+    /// The same, to be changed.
+    pub fn find_mut(
+        &mut self,
+        account: &str,
+        kind: &str,
+        id: &str,
+        now: DateTime<Utc>,
+    ) -> Option<&mut Thing> {
+        let place = self.find(account, kind, id, now)?.place.clone();
+        self.get_mut(account, kind, &place, id, now)
+    }
+
+    /// How many things of a kind an account ever had.
+    pub fn added(&self, account: &str, kind: &str) -> u64 {
+        self.accounts.get(account).and_then(|holdings| holdings.added.get(kind)).copied().unwrap_or_default()
+    }
+
     /// A page of a shelf, of what `wanted` takes.
     pub fn list(
         &self,
@@ -188,6 +220,7 @@ impl Estate {
         self.ledger.write(Entry::new(cause, Verb::Created, kind, &thing));
         let key = (thing.place.clone(), thing.id.clone());
         let holdings = self.accounts.entry(cause.account.into()).or_default();
+        *holdings.added.entry(kind.into()).or_default() += 1;
         let shelf = holdings.shelves.entry(kind.into()).or_default();
         if let Some(before) = shelf.insert(key, thing) {
             holdings.past.push((kind.into(), before));
@@ -221,6 +254,19 @@ impl Estate {
         true
     }
 
+    /// Drops the first things of a shelf as far as they are seen no more. They do not go to the past: it is for kinds
+    /// that are not charged or measured, whose ids are in the order of time.
+    pub fn forget_first(&mut self, account: &str, kind: &str, now: DateTime<Utc>) {
+        let shelf = self.accounts.get_mut(account).and_then(|holdings| holdings.shelves.get_mut(kind));
+        let Some(shelf) = shelf else { return };
+        while let Some(first) = shelf.first_entry() {
+            if first.get().gone_at.is_none_or(|gone| now < gone) {
+                break;
+            }
+            first.remove();
+        }
+    }
+
     /// What a token of idempotency was used for; `request` is everything that must be the same.
     pub fn replay(&self, scope: &str, token: &str, request: &str) -> Replay {
         match self.answers.get(&format!("{scope}\u{1f}{token}")) {
@@ -241,6 +287,16 @@ impl Estate {
     fn shelf(&self, account: &str, kind: &str) -> Option<&Shelf> {
         self.accounts.get(account)?.shelves.get(kind)
     }
+}
+
+/// The places that a shelf has things in: from each to the next, past all that stands between.
+fn places(shelf: &Shelf) -> impl Iterator<Item = &Arc<str>> {
+    let first = shelf.keys().next().map(|(place, _)| place);
+    std::iter::successors(first, |place| {
+        let beyond: Arc<str> = format!("{place}\0").into();
+        let next = shelf.range((Bound::Included((beyond, "".into())), Bound::Unbounded)).next();
+        next.map(|((place, _), _)| place)
+    })
 }
 
 fn fingerprint(request: &str) -> u64 {

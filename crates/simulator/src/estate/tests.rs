@@ -121,3 +121,30 @@ fn an_export_brings_everything_back() {
     assert_eq!(back.ever("1").count(), estate.ever("1").count());
     assert_eq!(back.replay("1/Run", "t", "a"), Replay::Same(json!(1)));
 }
+
+#[test]
+fn a_thing_is_found_by_its_id_wherever_it_is() {
+    let mut estate = estate(100);
+    estate.add(cause(), "kind", Thing::new("only", "q", NOW, "running"));
+    assert_eq!(&*estate.find("1", "kind", "i-0042", NOW).unwrap().place, "r");
+    estate.end(cause(), "kind", "r", "i-0042", NOW);
+    assert_eq!(&*estate.find("1", "kind", "i-0042", NOW).unwrap().place, "s");
+    estate.find_mut("1", "kind", "only", NOW).unwrap().name = "changed".into();
+    assert_eq!(&*estate.get("1", "kind", "q", "only", NOW).unwrap().name, "changed");
+    assert!(estate.find("1", "kind", "i-0100", NOW).is_none());
+    assert!(estate.find("2", "kind", "only", NOW).is_none());
+    assert_eq!((estate.added("1", "kind"), estate.added("1", "other")), (201, 0));
+}
+
+#[test]
+fn what_is_forgotten_is_counted_and_nowhere_else() {
+    let mut estate = Estate::new();
+    for n in 1..=3 {
+        let mut thing = Thing::new(&n.to_string(), "global", NOW, "success");
+        thing.gone_at = Some(NOW + TimeDelta::days(n));
+        estate.add(cause(), "actions", thing);
+    }
+    estate.forget_first("1", "actions", NOW + TimeDelta::days(2));
+    assert_eq!(estate.ever("1").map(|(_, thing)| thing.id.to_string()).collect::<Vec<_>>(), ["3"]);
+    assert_eq!(estate.added("1", "actions"), 3);
+}

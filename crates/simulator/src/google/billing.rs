@@ -106,7 +106,7 @@ fn sku(call: &Call<'_>, service: &str, price: &Price, region: &Region) -> Value 
         "serviceRegions": [&*region.id], "serviceProviderName": "Google",
         "geoTaxonomy": { "type": "REGIONAL", "regions": [&*region.id] },
         "pricingInfo": [{
-            "effectiveTime": zulu(call.world.entered), "summary": "", "currencyConversionRate": 1.0,
+            "effectiveTime": zulu(call.world.entered()), "summary": "", "currencyConversionRate": 1.0,
             "pricingExpression": {
                 "usageUnit": unit, "usageUnitDescription": description, "displayQuantity": 1.0,
                 "tieredRates": [{ "startUsageAmount": 0.0, "unitPrice": rate }],

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 use crate::{
-    estate::{Cause, Estate},
+    estate::{Body, Cause, Estate},
     faults::Effects,
     plan::Account,
     seed::Seed,
@@ -47,6 +47,10 @@ pub struct File {
     pub content_type: String,
     /// Its bytes.
     pub bytes: Bytes,
+    /// Their checksum, of one that was uploaded.
+    pub crc32c: u32,
+    /// What is kept of one that was uploaded.
+    pub kept: Body,
 }
 
 /// What a handler answers.

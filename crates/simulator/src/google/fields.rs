@@ -4,6 +4,9 @@
 
 use serde_json::{Map, Value};
 
+/// How deep selections may stand in each other.
+const DEEPEST: usize = 32;
+
 /// The members that a `fields` parameter names; a member without children is kept whole.
 #[derive(Debug, Default, PartialEq)]
 pub struct Fields(Vec<(String, Fields)>);
@@ -11,7 +14,7 @@ pub struct Fields(Vec<(String, Fields)>);
 impl Fields {
     /// Reads a selection; the error says what was not understood.
     pub fn read(text: &str) -> Result<Self, String> {
-        let (fields, rest) = list(text)?;
+        let (fields, rest) = list(text, 0)?;
         if rest.is_empty() { Ok(fields) } else { Err(format!("Invalid field selection {text}")) }
     }
 
@@ -39,11 +42,11 @@ impl Fields {
 }
 
 /// A list up to its end or the parenthesis that closes it, and what follows.
-fn list(text: &str) -> Result<(Fields, &str), String> {
+fn list(text: &str, depth: usize) -> Result<(Fields, &str), String> {
     let mut fields = Vec::new();
     let mut rest = text;
     loop {
-        let (field, after) = field(rest)?;
+        let (field, after) = field(rest, depth)?;
         fields.push(field);
         match after.strip_prefix(',') {
             Some(next) => rest = next,
@@ -52,7 +55,10 @@ fn list(text: &str) -> Result<(Fields, &str), String> {
     }
 }
 
-fn field(text: &str) -> Result<((String, Fields), &str), String> {
+fn field(text: &str, depth: usize) -> Result<((String, Fields), &str), String> {
+    if depth > DEEPEST {
+        return Err(format!("Invalid field selection: it is nested deeper than {DEEPEST}"));
+    }
     let end = text.find(['(', ')', ',', '/']).unwrap_or(text.len());
     let name = text[..end].trim();
     if name.is_empty() {
@@ -60,11 +66,11 @@ fn field(text: &str) -> Result<((String, Fields), &str), String> {
     }
     let rest = &text[end..];
     if let Some(inner) = rest.strip_prefix('/') {
-        let (child, after) = field(inner)?;
+        let (child, after) = field(inner, depth + 1)?;
         return Ok(((name.to_owned(), Fields(vec![child])), after));
     }
     if let Some(inner) = rest.strip_prefix('(') {
-        let (children, after) = list(inner)?;
+        let (children, after) = list(inner, depth + 1)?;
         let after = after.strip_prefix(')').ok_or_else(|| format!("Invalid field selection {text}"))?;
         return Ok(((name.to_owned(), children), after));
     }
@@ -94,6 +100,12 @@ mod tests {
     fn what_is_no_selection_is_refused() {
         for text in ["", "items(", "items(id", "a,,b", "a)"] {
             assert!(Fields::read(text).is_err(), "{text}");
+        }
+        for (open, close) in [("a/", ""), ("a(", ")")] {
+            let nested =
+                |times: usize| Fields::read(&format!("{}b{}", open.repeat(times), close.repeat(times)));
+            assert!(nested(100_000).unwrap_err().contains("nested"), "{open}");
+            assert!(nested(32).is_ok(), "{open}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! `metric.type = "…" AND resource.labels.zone = one_of("a", "b")`. Compute, SQL Admin, Resource Manager and Monitoring
 //! speak dialects of it, so it is read once.
 
+use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 /// A filter that has been read.
@@ -58,12 +59,42 @@ pub enum Operand {
     Text(String),
     /// `starts_with("a")`, `one_of("a", "b")`.
     Call(String, Vec<String>),
+    /// What the whole must match: of `eq`, `ne` and `monitoring.regex.full_match("a.*")`.
+    Pattern(Pattern),
 }
+
+/// A regular expression that has been compiled, of RE2's kind: what it takes to match is linear in the text.
+#[derive(Debug, Clone)]
+pub struct Pattern(Regex);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Pattern {
+    /// Compiles an expression that the whole of a text must match; the error says what is wrong with it.
+    fn read(text: &str) -> Result<Self, String> {
+        let whole = RegexBuilder::new(&format!("^(?:{text})$")).size_limit(LARGEST_PATTERN).build();
+        whole.map(Self).map_err(|_| format!("{text} is no regular expression"))
+    }
+
+    fn matches(&self, value: &Value) -> bool {
+        self.0.is_match(&plain(value))
+    }
+}
+
+/// The most bytes that a compiled expression may take.
+const LARGEST_PATTERN: usize = 1024 * 1024;
+
+/// How deep parentheses and negations may stand in each other.
+const DEEPEST: usize = 32;
 
 impl Filter {
     /// Reads a filter; the error says what was not understood.
     pub fn read(text: &str) -> Result<Self, String> {
-        let mut reader = Reader { tokens: tokens(text)?, at: 0 };
+        let mut reader = Reader { tokens: tokens(text)?, at: 0, depth: 0 };
         let filter = reader.any()?;
         match reader.tokens.get(reader.at) {
             None => Ok(filter),
@@ -100,9 +131,14 @@ impl Term {
         let any = |test: &dyn Fn(&Value) -> bool| found.iter().any(|value| test(value));
         match (&self.operand, self.operator) {
             (Operand::Text(text), Operator::Unequal) => !any(&|value| equal(value, text)),
-            (Operand::Text(text), Operator::Differs) => !any(&|value| matches(text, &plain(value))),
             (Operand::Text(text), operator) => any(&|value| compare(value, operator, text)),
-            (Operand::Call(name, texts), Operator::Unequal) => !any(&|value| call(value, name, texts)),
+            (Operand::Pattern(pattern), Operator::Unequal | Operator::Differs) => {
+                !any(&|value| pattern.matches(value))
+            }
+            (Operand::Pattern(pattern), _) => any(&|value| pattern.matches(value)),
+            (Operand::Call(name, texts), Operator::Unequal | Operator::Differs) => {
+                !any(&|value| call(value, name, texts))
+            }
             (Operand::Call(name, texts), _) => any(&|value| call(value, name, texts)),
         }
     }
@@ -124,13 +160,12 @@ fn members<'a>(thing: &'a Value, path: &[String], found: &mut Vec<&'a Value>) {
 
 fn compare(value: &Value, operator: Operator, text: &str) -> bool {
     match operator {
-        Operator::Equal => equal(value, text),
-        Operator::Unequal => !equal(value, text),
+        // What `eq` and `ne` are followed by is a pattern, which was met before.
+        Operator::Equal | Operator::Matches => equal(value, text),
+        Operator::Unequal | Operator::Differs => !equal(value, text),
         Operator::Has if text == "*" => true,
         Operator::Has if value.is_object() => value.get(text).is_some(),
         Operator::Has => plain(value).to_lowercase().contains(&text.trim_matches('*').to_lowercase()),
-        Operator::Matches => matches(text, &plain(value)),
-        Operator::Differs => !matches(text, &plain(value)),
         Operator::Less | Operator::AtMost | Operator::Greater | Operator::AtLeast => {
             let own = plain(value);
             let order = match (own.parse::<f64>(), text.parse::<f64>()) {
@@ -155,14 +190,14 @@ fn call(value: &Value, name: &str, texts: &[String]) -> bool {
         "ends_with" => own.ends_with(first),
         "has_substring" => own.contains(first),
         "one_of" => texts.contains(&own),
-        "monitoring.regex.full_match" => matches(first, &own),
         _ => false,
     }
 }
 
+/// The function that a value may be and whose text is an expression.
+const FULL_MATCH: &str = "monitoring.regex.full_match";
 /// The functions that a value may be; any other is refused when the filter is read.
-const CALLS: [&str; 5] =
-    ["starts_with", "ends_with", "has_substring", "one_of", "monitoring.regex.full_match"];
+const CALLS: [&str; 5] = ["starts_with", "ends_with", "has_substring", "one_of", FULL_MATCH];
 
 fn equal(value: &Value, text: &str) -> bool {
     plain(value) == text
@@ -171,30 +206,6 @@ fn equal(value: &Value, text: &str) -> bool {
 /// A member as a filter sees it.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Whether the whole of `text` matches `pattern`, of which `|`, `.`, `.*` and `\` are understood.
-fn matches(pattern: &str, text: &str) -> bool {
-    let pattern = pattern.trim_start_matches('^').trim_end_matches('$');
-    pattern.split('|').any(|branch| {
-        let branch: Vec<char> = branch.chars().filter(|c| !matches!(c, '(' | ')')).collect();
-        whole(&branch, &text.chars().collect::<Vec<_>>())
-    })
-}
-
-fn whole(pattern: &[char], text: &[char]) -> bool {
-    match pattern {
-        [] => text.is_empty(),
-        ['\\', literal, rest @ ..] => {
-            text.split_first().is_some_and(|(c, after)| c == literal && whole(rest, after))
-        }
-        ['.', '*', rest @ ..] => (0..=text.len()).any(|taken| whole(rest, &text[taken..])),
-        ['.', '+', rest @ ..] => (1..=text.len()).any(|taken| whole(rest, &text[taken..])),
-        ['.', rest @ ..] => !text.is_empty() && whole(rest, &text[1..]),
-        [literal, rest @ ..] => {
-            text.split_first().is_some_and(|(c, after)| c == literal && whole(rest, after))
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -248,6 +259,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
 struct Reader {
     tokens: Vec<Token>,
     at: usize,
+    /// In how many parentheses and negations it stands.
+    depth: usize,
 }
 
 impl Reader {
@@ -290,6 +303,16 @@ impl Reader {
     }
 
     fn one(&mut self) -> Result<Filter, String> {
+        if self.depth > DEEPEST {
+            return Err(format!("the filter is nested deeper than {DEEPEST}"));
+        }
+        self.depth += 1;
+        let one = self.nested();
+        self.depth -= 1;
+        one
+    }
+
+    fn nested(&mut self) -> Result<Filter, String> {
         if self.word("NOT") {
             return Ok(Filter::Not(Box::new(self.one()?)));
         }
@@ -327,7 +350,13 @@ impl Reader {
             _ => return Err(format!("a comparison was expected after {}", path.join("."))),
         };
         self.at += 1;
-        Ok(Term { path, operator, operand: self.operand()? })
+        let operand = match (operator, self.operand()?) {
+            (Operator::Matches | Operator::Differs, Operand::Text(text)) => {
+                Operand::Pattern(Pattern::read(&text)?)
+            }
+            (_, operand) => operand,
+        };
+        Ok(Term { path, operator, operand })
     }
 
     fn operand(&mut self) -> Result<Operand, String> {
@@ -345,7 +374,10 @@ impl Reader {
                     }
                     self.at += 1;
                 }
-                Ok(Operand::Call(word, texts))
+                match texts.first() {
+                    Some(text) if word == FULL_MATCH => Pattern::read(text).map(Operand::Pattern),
+                    _ => Ok(Operand::Call(word, texts)),
+                }
             }
             Some(Token::Word(word)) => Ok(Operand::Text(word)),
             _ => Err("a value was expected in the filter".into()),

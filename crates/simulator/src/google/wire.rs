@@ -164,6 +164,10 @@ impl Prepared<'_> {
             .and_then(|answer| write(schemas, request, route, answer))
         {
             Ok(reply) => reply,
+            // Who asked for an object itself is told in plain words that there is none.
+            Err(refusal) if refusal.code == 404 && storage::is_media(route.found.name, request) => {
+                Reply::new(StatusCode::NOT_FOUND).with("text/html; charset=UTF-8", refusal.message)
+            }
             Err(refusal) => refused(&refusal),
         }
     }

@@ -15,6 +15,9 @@ use crate::estate::{Estate, Thing};
 /// The shelf of all actions.
 pub const SHELF: &str = "actions";
 
+/// How long an action is told of after its end.
+const KEPT: TimeDelta = TimeDelta::days(30);
+
 /// Begins an action on things, each a collection and an id, that ends after a while.
 pub fn begin(
     call: &Call<'_>,
@@ -26,11 +29,16 @@ pub fn begin(
     let mut thing = call.thing(estate, SHELF, "global", "running");
     thing.life.plan(takes, "success");
     thing.seen_from = call.now;
+    thing.gone_at = Some(thing.life.settles_at() + KEPT);
     let resources: Vec<Value> =
         on.iter().map(|(shelf, id)| json!({ "id": number(id), "type": singular(shelf) })).collect();
     thing.body = json!({ "command": command, "resources": resources }).into();
     let shown = shown(call, &thing);
     estate.add(call.cause(), SHELF, thing);
+    // A world does not grow in the order of time.
+    if !call.grows {
+        estate.forget_first(call.project(), SHELF, call.now);
+    }
     shown
 }
 

@@ -149,7 +149,7 @@ impl<'a> Call<'a> {
 
     /// A thing of a collection, if it is seen and not on its way out.
     pub fn find<'e>(&self, estate: &'e Estate, shelf: &str, id: &str) -> Option<&'e Thing> {
-        estate.all(self.project(), shelf, None, self.now).find(|thing| *thing.id == *id)
+        estate.find(self.project(), shelf, id, self.now)
     }
 
     /// The same; that it is not there is said of the field that names it.
@@ -160,12 +160,12 @@ impl<'a> Call<'a> {
 
     /// The same, to be changed.
     pub fn change<'e>(&self, estate: &'e mut Estate, shelf: &str, id: &str) -> Option<&'e mut Thing> {
-        estate.all_mut(self.project(), shelf, self.now).find(|thing| *thing.id == *id)
+        estate.find_mut(self.project(), shelf, id, self.now)
     }
 
     /// A new thing of a collection: the next number of its kind, and seen when faults let it be.
     pub fn thing(&self, estate: &Estate, shelf: &str, place: &str, state: &'static str) -> Thing {
-        let before = estate.ever(self.project()).filter(|(kind, _)| *kind == shelf).count() as u64;
+        let before = estate.added(self.project(), shelf);
         // Each project has numbers of its own; those of two kinds may be the same.
         let first = (self.world.seed().number(&["hetzner", self.project()]) % 90 + 10) * 1_000_000;
         let mut thing = Thing::new(&(first + before + 1).to_string(), place, self.now, state);

@@ -96,7 +96,9 @@ impl<'a> Gardener<'a> {
 
     /// A thing by its name.
     fn found(&self, shelf: &str, name: &str) -> Option<&Thing> {
-        self.estate.all(&self.account.id, shelf, None, self.world.entered).find(|thing| *thing.name == *name)
+        self.estate
+            .all(&self.account.id, shelf, None, self.world.entered())
+            .find(|thing| *thing.name == *name)
     }
 
     /// The group that this one is of.
@@ -149,7 +151,7 @@ impl<'a> Gardener<'a> {
     /// The first network with a subnet for a location: its id and when it was made.
     fn network_of(&self, region: &Region) -> Option<(Value, DateTime<Utc>)> {
         let zone = catalog::zone_of(&region.id);
-        let mut all = self.estate.all(&self.account.id, "networks", None, self.world.entered);
+        let mut all = self.estate.all(&self.account.id, "networks", None, self.world.entered());
         let found = all.find(|network| {
             let subnets = network.body.get("subnets");
             subnets.as_array().into_iter().flatten().any(|subnet| subnet["network_zone"] == zone)
@@ -171,7 +173,7 @@ impl<'a> Gardener<'a> {
         let id = made["server"]["id"].to_string();
         let driven = self.group.load.as_deref();
         let driven = driven.map(|load| Driven { load: load.into(), at_peak: self.group.at_peak });
-        let all = self.estate.all_mut(&self.account.id, "servers", self.world.entered);
+        let all = self.estate.all_mut(&self.account.id, "servers", self.world.entered());
         for thing in all.into_iter().filter(|thing| *thing.id == *id) {
             thing.driven.clone_from(&driven);
         }

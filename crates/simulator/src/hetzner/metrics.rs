@@ -67,8 +67,9 @@ fn answer(call: &Call<'_>, thing: &Thing, known: &[Series], running: &[&str]) ->
         text => text
             .parse()
             .ok()
-            .filter(|step: &i64| *step > 0)
-            .ok_or_else(|| Refusal::invalid("step", "must be above 0"))?,
+            .filter(|step: &i32| *step > 0)
+            .map(i64::from)
+            .ok_or_else(|| Refusal::invalid("step", "must be above 0, and a number of 32 bits"))?,
     };
     if (until - from).num_seconds() / step > MOST {
         return Err(Refusal::invalid("step", "gives more than 500 samples"));

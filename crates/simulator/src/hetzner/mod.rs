@@ -11,6 +11,7 @@
 //! - A managed certificate is issued a minute after it was asked for, and never fails.
 //! - Hetzner's limit of requests (3,600 an hour and project) is told in the headers, and not counted: see
 //!   [`wire::limits`].
+//! - An action is told of for thirty days after its end; Hetzner does not say for how long.
 //! - Prices are the catalog's, in US dollars and without tax.
 //!
 //! # How things are kept

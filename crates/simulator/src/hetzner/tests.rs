@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use marquee_types::Clock;
 use serde_json::Value;
 
-use super::{Hetzner, call::Call, handler, kind};
+use super::{Hetzner, action, call::Call, handler, kind};
 use crate::{
     face::{Face, FaceName},
     rest::Direction,
@@ -73,4 +73,27 @@ fn everything_that_grew_is_what_the_schema_says() {
         let wrongs = api.check(answer, &wrapped, Direction::Answer);
         assert!(wrongs.is_empty(), "{shelf} {}: {wrongs:?}", thing.id);
     }
+}
+
+#[test]
+fn an_action_is_told_of_for_a_month_and_its_number_is_never_given_again() {
+    let world = world();
+    let account = world.plan.accounts_of(FaceName::Hetzner).next().unwrap();
+    let mut estate = world.write();
+    let mut begin = |days: i64| {
+        let now = world.clock.now() + TimeDelta::days(days);
+        let call = Call { grows: false, ..Call::inside(&world, account, "servers.reboot", now) };
+        let begun = action::begin(&call, &mut estate, "reboot_server", &[], TimeDelta::seconds(5));
+        let known = estate.ever(&account.id).filter(|(kind, _)| *kind == action::SHELF).count();
+        let id = begun["id"].as_u64().unwrap();
+        let told = |id: u64| call.find(&estate, action::SHELF, &id.to_string()).is_some();
+        (id, known, told(id), told(id - 1))
+    };
+    let (first, _, told, _) = begin(0);
+    assert!(told);
+    let (second, _, told, before) = begin(29);
+    assert_eq!((second, told, before), (first + 1, true, true));
+    // What the world grew by is gone, and the first one with it.
+    assert_eq!(begin(45), (first + 2, 2, true, true));
+    assert_eq!(begin(90), (first + 3, 1, true, false));
 }

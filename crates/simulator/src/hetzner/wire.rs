@@ -103,8 +103,7 @@ fn concern<'c>(
     let service = found.name.split('.').next().unwrap_or_default();
     let place = if let Some(id) = found.path.get("id") {
         let (estate, now) = (world.read(), world.clock.now());
-        let thing = estate.all(&account.id, service, None, now).find(|thing| *thing.id == **id);
-        thing.map(|thing| thing.place.to_string())
+        estate.find(&account.id, service, id, now).map(|thing| thing.place.to_string())
     } else {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         ["location", "home_location"].iter().find_map(|name| body[name].as_str().map(str::to_owned))

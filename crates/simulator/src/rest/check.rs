@@ -118,6 +118,9 @@ fn same(word: &Value, value: &Value) -> bool {
 /// Whether a value that is neither object nor array is of a kind. Numbers of 64 bits travel as text in Google's JSON.
 fn fits(kind: &str, shape: &Shape, value: &Value) -> bool {
     let long = matches!(shape.format.as_deref(), Some("int64" | "uint64"));
+    if !is_in_range(shape.format.as_deref(), value) {
+        return false;
+    }
     match (kind, value) {
         ("string", Value::String(_)) | ("boolean", Value::Bool(_)) | ("number", Value::Number(_)) => true,
         ("string", Value::Number(_)) => long,
@@ -125,6 +128,22 @@ fn fits(kind: &str, shape: &Shape, value: &Value) -> bool {
         ("integer" | "number", Value::String(text)) => long && text.parse::<i128>().is_ok(),
         _ => false,
     }
+}
+
+/// Whether a whole number, or a text that is one, has no more bits than the format; what is no whole number has none.
+fn is_in_range(format: Option<&str>, value: &Value) -> bool {
+    let number = match value {
+        Value::Number(number) => number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from)),
+        Value::String(text) => text.parse::<i128>().ok(),
+        _ => None,
+    };
+    number.is_none_or(|number| match format {
+        Some("int32") => i32::try_from(number).is_ok(),
+        Some("uint32") => u32::try_from(number).is_ok(),
+        Some("int64") => i64::try_from(number).is_ok(),
+        Some("uint64") => u64::try_from(number).is_ok(),
+        _ => true,
+    })
 }
 
 fn inside(at: &str, name: &str) -> String {

@@ -24,6 +24,7 @@ fn api() -> Api {
                         "name": { "type": "string" },
                         "id": { "type": "string", "format": "uint64", "readOnly": true },
                         "size": { "type": "string", "format": "int64" },
+                        "days": { "type": "integer", "format": "int32" },
                         "kind": { "type": "string", "enum": ["Small", "Large"] },
                         "parts": { "type": "array", "items": { "$ref": "Thing" } },
                         "labels": { "type": "object", "additional": { "type": "string" } },
@@ -82,6 +83,22 @@ fn requests_may_repeat_what_only_the_vendor_tells() {
     assert_eq!(wrongs(&value, Direction::Answer), ["id Type(\"string\")"]);
     assert_eq!(wrongs(&json!({ "name": "a", "kind": "huge" }), Direction::Request), ["kind Word(\"huge\")"]);
     assert_eq!(wrongs(&json!({ "name": "a", "size": "many" }), Direction::Request), Vec::<String>::new());
+}
+
+#[test]
+fn a_number_has_the_bits_of_its_format() {
+    let about =
+        |member: &str, value: Value| wrongs(&json!({ "name": "a", member: value }), Direction::Request);
+    for fine in [json!(i32::MAX), json!(i32::MIN)] {
+        assert_eq!(about("days", fine), Vec::<String>::new());
+    }
+    for wrong in [json!(2_147_483_648_u64), json!(i64::MIN), json!(u64::MAX), json!(1.5)] {
+        assert_eq!(about("days", wrong.clone()), ["days Type(\"integer\")"], "{wrong}");
+    }
+    assert_eq!(about("size", json!("9223372036854775807")), Vec::<String>::new());
+    for wrong in [json!("9223372036854775808"), json!(u64::MAX)] {
+        assert_eq!(about("size", wrong.clone()), ["size Type(\"string\")"], "{wrong}");
+    }
 }
 
 #[test]

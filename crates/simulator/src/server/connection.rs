@@ -1,9 +1,15 @@
 //! One connection: requests in, answers out, as late, as incomplete or as missing as faults demand.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, Limited, StreamBody, combinators::BoxBody};
 use hyper::{Request as HyperRequest, Response, body::Incoming, service::service_fn};
@@ -18,11 +24,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Desk, Served};
 use crate::{
     control,
-    face::{Reply, Request},
+    face::{Face, Reply, Request},
+    world::World,
 };
 
 /// The largest request that is read; objects of storage are the largest there are.
 const LARGEST: usize = 32 * 1024 * 1024;
+/// The largest export of a world that is read.
+const LARGEST_STATE: usize = 1024 * 1024 * 1024;
 
 /// How long a client may take to say hello, in TLS and in headers.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -97,7 +106,9 @@ async fn serve(
 
 async fn answer(request: HyperRequest<Incoming>, desk: Desk, served: &Served) -> Result<Answer, Infallible> {
     let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, LARGEST).collect().await {
+    let state = matches!(desk, Desk::Control) && parts.method == Method::PUT && control::is_state(&parts.uri);
+    let largest = if state { LARGEST_STATE } else { LARGEST };
+    let body = match Limited::new(body, largest).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => {
             tracing::debug!(%error, "a request's body could not be read");
@@ -119,7 +130,7 @@ async fn answer(request: HyperRequest<Incoming>, desk: Desk, served: &Served) ->
     let reply = match desk {
         Desk::Control => control::answer(served, &request),
         Desk::Face(name) => match served.faces.iter().find(|face| face.name() == name) {
-            Some(face) => face.answer(&served.world, &request),
+            Some(face) => guarded(face.as_ref(), &served.world, &request),
             None => Reply::new(StatusCode::NOT_IMPLEMENTED),
         },
     };
@@ -133,6 +144,16 @@ async fn answer(request: HyperRequest<Incoming>, desk: Desk, served: &Served) ->
         tokio::time::sleep(reply.delay).await;
     }
     Ok(finish(reply))
+}
+
+/// The answer of a face; where it panics, it is that the server is at fault, and the connection goes on.
+fn guarded(face: &dyn Face, world: &World, request: &Request) -> Reply {
+    catch_unwind(AssertUnwindSafe(|| face.answer(world, request))).unwrap_or_else(|_| {
+        let face = face.name().as_str();
+        tracing::error!(face, method = %request.method, path = request.path, "a request made the simulator panic");
+        let said = "The simulator failed on this request; its log says where.";
+        Reply::new(StatusCode::INTERNAL_SERVER_ERROR).with("text/plain; charset=utf-8", said)
+    })
 }
 
 /// The scheme we speak with the name the client used.
@@ -166,4 +187,62 @@ fn half(body: &Bytes) -> BoxBody<Bytes, io::Error> {
         io::Error::new(io::ErrorKind::ConnectionReset, "the connection is cut, as the fault demands");
     let frames = [Ok(Frame::data(half)), Err(broken)];
     StreamBody::new(futures::stream::iter(frames)).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use marquee_types::Clock;
+
+    use super::*;
+    use crate::{
+        estate::Estate,
+        face::FaceName,
+        plan::{Account, Group},
+        world::{GrowError, built_in},
+    };
+
+    /// A face that panics, with everything that exists in its hands.
+    struct Broken;
+
+    impl Face for Broken {
+        fn name(&self) -> FaceName {
+            FaceName::Google
+        }
+
+        fn answer(&self, world: &World, request: &Request) -> Reply {
+            let _estate = world.write();
+            panic!("{} is not to be had", request.path);
+        }
+
+        fn routes(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn credentials(&self, _: &World, _: &Account, _: &str) -> serde_json::Value {
+            serde_json::Value::Null
+        }
+
+        fn grow(&self, _: &World, _: &mut Estate, _: &Account, _: &Group) -> Result<(), GrowError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_face_that_panics_answers_that_the_server_is_at_fault() {
+        let clock = Clock::manual("2026-05-01T00:00:00Z".parse().unwrap());
+        let now = clock.now();
+        let world = World::grow(built_in("staging").unwrap(), &[], clock, now, 1.0).unwrap();
+        let request = Request {
+            method: Method::GET,
+            path: "/x".to_owned(),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            origin: String::new(),
+        };
+        assert_eq!(guarded(&Broken, &world, &request).status, StatusCode::INTERNAL_SERVER_ERROR);
+        // What exists is still to be had.
+        assert_eq!(world.read().ever("none").count(), 0);
+    }
 }

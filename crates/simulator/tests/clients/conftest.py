@@ -19,7 +19,8 @@ class Control:
 
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/_control{path}", data=data, method=method)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/_control{path}", data=data, headers=headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.load(response)
 

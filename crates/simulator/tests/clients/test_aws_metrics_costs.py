@@ -81,6 +81,14 @@ def test_data_come_in_pages(metrics, ec2, now):
     assert pages >= 3 and collected == {one["Id"]: one["Values"] for one in whole}
     expression = [{"Id": "e", "Expression": "p95 * 2"}]
     assert refused(metrics.get_metric_data, MetricDataQueries=expression, **span) == "ValidationError"
+    for period in (2**31, 9_223_372_036_854_775_800 // 60 * 60):
+        with pytest.raises(ClientError) as found:
+            metrics.get_metric_data(MetricDataQueries=[{"Id": "p", "MetricStat": {**stat, "Period": period, "Stat": "Sum"}}], **span)
+        assert found.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    since = {"StartTime": now - timedelta(days=900), "EndTime": now}
+    seconds = [{"Id": "s", "MetricStat": {**stat, "Period": 1, "Stat": "Average"}}]
+    found = metrics.get_metric_data(MetricDataQueries=seconds, **since, ScanBy="TimestampAscending")["MetricDataResults"][0]
+    assert found["Timestamps"][0] >= now - timedelta(hours=3)
     nothing = {"Metric": {**stat["Metric"], "Dimensions": [{"Name": "InstanceId", "Value": "i-gone"}]}, "Period": 300, "Stat": "Sum"}
     found = metrics.get_metric_data(MetricDataQueries=[{"Id": "n", "MetricStat": nothing}], **span)["MetricDataResults"][0]
     assert (found["Values"], found["StatusCode"]) == ([], "Complete")

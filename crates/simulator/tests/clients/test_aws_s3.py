@@ -1,5 +1,8 @@
 """S3: buckets and their settings, and objects."""
 
+import base64
+import json
+
 import pytest
 from aws_clients import client, code, every, status
 from aws_fixtures import fresh
@@ -131,6 +134,17 @@ def test_objects(s3, bucket):
     assert refused(s3.get_object, Bucket=bucket, Key=key) == ("NoSuchKey", 404)
     assert refused(s3.head_object, Bucket=bucket, Key=key) == ("404", 404)
     s3.delete_object(Bucket=bucket, Key=key)
+
+
+def test_bytes_do_not_outlive_their_object(s3, bucket, control):
+    texts = (b"first of its kind", b"second of its kind")
+    for text in texts:
+        s3.put_object(Bucket=bucket, Key="memory", Body=text)
+    state = json.dumps(control.call("GET", "/state"))
+    first, second = (base64.b64encode(text).decode() for text in texts)
+    assert first not in state and second in state
+    s3.delete_object(Bucket=bucket, Key="memory")
+    assert second not in json.dumps(control.call("GET", "/state"))
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "SHA256"])

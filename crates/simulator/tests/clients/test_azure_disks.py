@@ -3,7 +3,9 @@
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from azure_bed import OTHER_PLACE, PLACE, account, azure, error, group, make_machine, make_network  # noqa: F401
+from azure_bed import (  # noqa: F401
+    OTHER_PLACE, PLACE, account, azure, error, group, machine, make_interface, make_machine, make_network,
+)
 
 
 def disk(gib=32, **more):
@@ -43,13 +45,28 @@ def test_a_disk_from_its_making_to_its_end(azure, group):
     ({"location": PLACE, "properties": {"creationData": {"createOption": "Copy"}}}, 400, "InvalidParameter"),
     ({"location": PLACE, "properties": {"creationData": {"createOption": "Upload"}}}, 409, "OperationNotAllowed"),
     (disk(gib=100_000), 400, "InvalidParameter"),
+    (disk(gib=2**63), 400, None),
     ({**disk(), "sku": {"name": "Golden_LRS"}}, 400, "InvalidParameter"),
     ({**disk(), "zones": ["7"]}, 400, "AvailabilityZoneNotSupported"),
 ])
 def test_a_wrong_disk_is_refused(azure, group, body, status, code):
     with pytest.raises(HttpResponseError) as raised:
         azure.compute.disks.begin_create_or_update(group, "disk", body)
-    assert error(raised) == (status, code)
+    assert raised.value.status_code == status and code in (None, error(raised)[1])
+
+
+def test_no_way_makes_a_disk_of_a_size_that_none_has(azure, group):
+    azure.compute.disks.begin_create_or_update(group, "disk", disk()).result()
+    wanted = machine(make_interface(azure, group, "nic", make_network(azure, group)).id)
+    for gib in (0, 65_537, 2**31 - 1):
+        with pytest.raises(HttpResponseError) as raised:
+            azure.compute.disks.begin_update(group, "disk", {"properties": {"diskSizeGB": gib}})
+        assert error(raised)[0] == 400, gib
+        wanted["properties"]["storageProfile"]["dataDisks"] = [{"lun": 0, "createOption": "Empty", "diskSizeGB": gib}]
+        with pytest.raises(HttpResponseError) as raised:
+            azure.compute.virtual_machines.begin_create_or_update(group, "vm", wanted)
+        assert error(raised) == (400, "InvalidParameter"), gib
+    assert [one.name for one in azure.compute.disks.list_by_resource_group(group)] == ["disk"]
 
 
 def test_a_boot_disk_grows_only_without_its_machine(azure, group):

@@ -114,6 +114,26 @@ def test_pages(gcp, series):
     assert all("points" not in one for one in headers)
 
 
+def test_a_span_may_be_longer_than_the_world(gcp, series):
+    whole = {"interval_startTime": "0001-01-01T00:00:00Z", "interval_endTime": "9999-12-31T23:59:00Z"}
+    api = gcp.api("monitoring").projects().timeSeries()
+
+    def ask(**more):
+        return api.list(name=f"projects/{gcp.project}", filter=f'metric.type = "{CPU}"', **whole, **more).execute()
+
+    page = ask(pageSize=50)
+    assert sum(len(one["points"]) for one in page["timeSeries"]) == 50 and page["nextPageToken"]
+    page = ask(pageSize=50, **aligned("ALIGN_MEAN", "60s"))
+    assert sum(len(one["points"]) for one in page["timeSeries"]) == 50
+    years = ask(**aligned("ALIGN_MEAN", "31536000s"))["timeSeries"]
+    assert all(1 <= len(one["points"]) <= 5 for one in years)
+    with pytest.raises(HttpError) as caught:
+        ask(aggregation_crossSeriesReducer="REDUCE_SUM", **aligned("ALIGN_MEAN", "60s"))
+    assert caught.value.status_code == 400 and "points" in str(caught.value)
+    path = f"/v3/projects/{gcp.project}/timeSeries?filter=metric.type%3D%22{CPU}%22&interval.endTime="
+    assert gcp.raw("GET", f"{path}%2B262142-01-01T00:00:00Z").status_code == 400
+
+
 def test_descriptors(gcp):
     api = gcp.api("monitoring").projects().metricDescriptors()
     found = api.list(name=f"projects/{gcp.project}", filter='metric.type = starts_with("compute.googleapis.com/")').execute()
@@ -129,6 +149,10 @@ def test_questions_that_cannot_be_answered(gcp, series):
         ('resource.type = "gce_instance"', {}, 400),
         (f'metric.type = "{CPU}"', aligned("ALIGN_RATE"), 400),
         (f'metric.type = "{CPU}"', aligned("ALIGN_MEAN", "30s"), 400),
+        (f'metric.type = "{CPU}"', aligned("ALIGN_MEAN", "62899201s"), 400),
+        (f'metric.type = "{CPU}"', aligned("ALIGN_MEAN", "9223372036854775807s"), 400),
+        (f'metric.type = "{CPU}"', aligned("ALIGN_MEAN", "infs"), 400),
+        (f'{"(" * 100}metric.type = "{CPU}"{")" * 100}', {}, 400),
         (f'metric.type = "{CPU}"', {"aggregation_perSeriesAligner": "ALIGN_MEAN"}, 400),
         (f'metric.type = "{CPU}"', {"aggregation_crossSeriesReducer": "REDUCE_SUM"}, 400),
         (f'metric.type = "{CPU}"', {"pageToken": "made-up"}, 400),

@@ -92,6 +92,9 @@ def test_what_cannot_be_made(gcp, sql):
     refused(400, "invalidRequest", insert(settings={"tier": "db-huge"}))
     refused(400, "invalidRequest", insert(settings={}))
     refused(400, "invalidRequest", insert(settings={"tier": "db-f1-micro", "dataDiskSizeGb": "5"}))
+    for days in (0, 8, 2**31 - 1):
+        backup = {"enabled": True, "pointInTimeRecoveryEnabled": True, "transactionLogRetentionDays": days}
+        refused(400, "invalidRequest", insert(settings={"tier": "db-custom-2-7680", "backupConfiguration": backup}))
     refused(404, "instanceDoesNotExist", insert(masterInstanceName="none"))
     answer = gcp.raw("POST", f"/v1/projects/{gcp.project}/instances", json={"name": "x", "tier": "y"})
     assert answer.status_code == 400 and 'Unknown name "tier"' in answer.json()["error"]["message"]

@@ -1,6 +1,8 @@
 """Cloud Storage: buckets and objects."""
 
+import base64
 import io
+import json
 
 import pytest
 from google_bed import gcp, reason
@@ -104,10 +106,26 @@ def test_objects(gcp, storage):
     assert objects.get_media(bucket=bucket, object="empty").execute() == b""
     objects.delete(bucket=bucket, object="readme").execute()
     refused(404, "notFound", objects.get(bucket=bucket, object="readme"))
+    with pytest.raises(HttpError) as caught:
+        objects.get_media(bucket=bucket, object="readme").execute()
+    assert (caught.value.status_code, caught.value.content.decode()) == (404, f"No such object: {bucket}/readme")
+    answer = gcp.raw("GET", f"/storage/v1/b/{bucket}/o/readme?alt=media")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=UTF-8")
     refused(404, "notFound", objects.list(bucket="no-such-bucket-anywhere"))
     answer = gcp.raw("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name=plain", data=b"raw", headers={"content-type": "image/png"})
     assert (answer.json()["contentType"], answer.json()["size"]) == ("image/png", "3")
     assert gcp.raw("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=resumable&name=x").status_code == 501
+
+
+def test_bytes_do_not_outlive_their_object(gcp, storage):
+    bucket = make(gcp, storage)
+    for text in (b"first of its bytes", b"second of its bytes"):
+        put(storage, bucket, "memory", text)
+    state = json.dumps(gcp.control.call("GET", "/state"))
+    first, second = (base64.b64encode(text).decode() for text in (b"first of its bytes", b"second of its bytes"))
+    assert first not in state and second in state
+    storage.objects().delete(bucket=bucket, object="memory").execute()
+    assert second not in json.dumps(gcp.control.call("GET", "/state"))
 
 
 def test_a_folder_is_on_one_page(gcp, storage):

@@ -183,6 +183,9 @@ def test_measurements(project):
         server.get_metrics(type="cpu", start=end, end=start)
     with Refused("invalid_input"):
         server.get_metrics(type="cpu", start=start, end=end, step=1)
+    for step in (2**31, 2**63 - 1):
+        with Refused("invalid_input"):
+            server.get_metrics(type="cpu", start=start, end=end, step=step)
 
 
 def test_what_no_server_can_be_made_of(project):

@@ -4,7 +4,7 @@ use hyper::Method;
 use marquee_simulator::{Options, server::StartError, world::built_in};
 use serde_json::{Value, json};
 
-use super::bed::{control, simulator};
+use super::bed::{control, control_with, simulator};
 
 #[tokio::test]
 async fn the_clock_is_shown_and_moved_forward_only() {
@@ -52,11 +52,54 @@ async fn what_exists_goes_out_and_comes_in_again() {
     let (status, answer) = control(&other, Method::PUT, "/_control/state", &state).await;
     assert_eq!(status, 200, "{answer}");
     let (_, back) = control(&other, Method::GET, "/_control/state", &Value::Null).await;
-    assert_eq!(back["estate"], state["estate"]);
+    assert_eq!((&back["estate"], &back["entered"]), (&state["estate"], &state["entered"]));
     let stranger = json!({ "world": "other", "now": state["now"], "entered": state["entered"], "estate": state["estate"] });
     assert_eq!(control(&other, Method::PUT, "/_control/state", &stranger).await.0, 422);
     one.stop().await;
     other.stop().await;
+}
+
+#[tokio::test]
+async fn a_world_of_more_than_a_request_comes_in() {
+    let simulator = simulator("staging").await;
+    let (_, state) = control(&simulator, Method::GET, "/_control/state", &Value::Null).await;
+    let json = [("content-type", "application/json")];
+    let padded = format!("{}{state}", " ".repeat(33 * 1024 * 1024));
+    let (status, answer) = control_with(&simulator, Method::PUT, "/_control/state", &json, padded).await;
+    assert_eq!((status, &answer["world"]), (200, &json!("staging")));
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn web_pages_may_not_call_it() {
+    let simulator = simulator("staging").await;
+    let own = simulator.addresses().control.clone();
+    let port = own.rsplit(':').next().unwrap();
+    let (kind, speed) = (("content-type", "application/json"), r#"{"speed":0}"#);
+    let localhost = format!("localhost:{port}");
+    let page = format!("http://{localhost}");
+    for (headers, wanted) in [
+        (vec![kind], 200),
+        (vec![kind, ("host", localhost.as_str()), ("origin", page.as_str())], 200),
+        (vec![("content-type", "application/json; charset=utf-8"), ("origin", own.as_str())], 200),
+        (vec![], 415),
+        (vec![("content-type", "text/plain")], 415),
+        (vec![("content-type", "application/x-www-form-urlencoded")], 415),
+        (vec![kind, ("host", "rebound.example:7470")], 403),
+        (vec![kind, ("host", "127.0.0.1.rebound.example")], 403),
+        (vec![kind, ("origin", "https://page.example")], 403),
+        (vec![kind, ("origin", "null")], 403),
+        (vec![kind, ("origin", "http://127.0.0.1:1")], 403),
+    ] {
+        let (status, answer) =
+            control_with(&simulator, Method::PUT, "/_control/clock", &headers, speed.to_owned()).await;
+        assert_eq!(status, wanted, "{headers:?}: {answer}");
+    }
+    let foreign = [("origin", "https://page.example")];
+    let (status, _) =
+        control_with(&simulator, Method::DELETE, "/_control/faults", &foreign, String::new()).await;
+    assert_eq!(status, 403);
+    simulator.stop().await;
 }
 
 #[tokio::test]

@@ -136,8 +136,11 @@ impl Source {
         (from, until): (DateTime<Utc>, DateTime<Utc>),
         period: i64,
     ) -> Vec<Point> {
-        // What was before the thing has no samples, and need not be gone through.
-        let (world, from, until) = (ask.world, from.max(thing.born - TimeDelta::days(1)), until.min(ask.now));
+        // What was before the thing has no samples, and need not be gone through. Samples of less than a minute are
+        // kept for three hours.
+        let kept = if period < 60 { ask.now - TimeDelta::hours(3) } else { thing.born - TimeDelta::days(1) };
+        let (world, until) = (ask.world, until.min(ask.now));
+        let from = from.max(kept).max(thing.born - TimeDelta::days(1));
         let period = TimeDelta::seconds(period);
         let span = (from, until);
         let buckets =

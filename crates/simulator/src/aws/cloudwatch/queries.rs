@@ -104,8 +104,13 @@ fn span(ask: &Ask<'_>) -> Result<(DateTime<Utc>, DateTime<Utc>), Refusal> {
 }
 
 fn check_period(period: i64) -> Result<(), Refusal> {
+    // The model says that it is a number of 32 bits.
     let fine = matches!(period, 1 | 5 | 10 | 20 | 30) || period > 0 && period % 60 == 0;
-    if fine { Ok(()) } else { Err(validation("Period must be 1, 5, 10, 20, 30, or any multiple of 60")) }
+    if fine && period <= i64::from(i32::MAX) {
+        Ok(())
+    } else {
+        Err(validation("Period must be 1, 5, 10, 20, 30, or any multiple of 60"))
+    }
 }
 
 pub(super) fn data(ask: &Ask<'_>, estate: &Estate) -> Answered {

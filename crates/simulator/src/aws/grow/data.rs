@@ -62,7 +62,7 @@ impl Plot<'_> {
         self.adorn(estate, s3::BUCKETS, s3::GLOBAL, &self.name);
         let account = &self.bed.account.id;
         if let Some(bucket) =
-            estate.get_mut(account, s3::BUCKETS, s3::GLOBAL, &self.name, self.bed.world.entered)
+            estate.get_mut(account, s3::BUCKETS, s3::GLOBAL, &self.name, self.bed.world.entered())
         {
             #[expect(clippy::cast_precision_loss, reason = "a size in GiB")]
             bucket.meter(self.born, [Meter::new("bucket/standard", self.bed.group.gib as f64)]);

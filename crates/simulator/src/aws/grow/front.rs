@@ -63,7 +63,7 @@ impl Plot<'_> {
         let names: Vec<Arc<str>> =
             self.others(estate, autoscaling::GROUPS, Some(of)).iter().map(|group| group.id.clone()).collect();
         for name in names {
-            let (account, entered) = (&self.bed.account.id, self.bed.world.entered);
+            let (account, entered) = (&self.bed.account.id, self.bed.world.entered());
             if let Some(group) = estate.get_mut(account, autoscaling::GROUPS, &self.region.id, &name, entered)
             {
                 group.body.edit(|body| {

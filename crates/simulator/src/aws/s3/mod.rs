@@ -14,6 +14,7 @@ use super::{
 use crate::estate::{Estate, Thing};
 
 pub(super) use buckets::create as create_bucket;
+pub use objects::Upload;
 
 /// Buckets, in no region's listing: names are the whole world's.
 pub const BUCKETS: &str = "s3/bucket";

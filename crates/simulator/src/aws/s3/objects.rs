@@ -2,7 +2,6 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -13,12 +12,27 @@ use crate::{
         protocol::{Output, Refusal},
         service::Answered,
     },
-    estate::{Estate, Meter, Thing},
+    estate::{Body, Estate, Meter, Thing},
 };
 
 /// What is kept of a request as it was given, and shown again.
 const KEPT: &[&str] =
     &["CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Metadata"];
+
+/// What follows from the bytes of an object.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    tag: String,
+    text: String,
+}
+
+impl Upload {
+    pub fn of(bytes: &Bytes) -> Self {
+        // AWS's is an MD5 of the body, or not: it promises only that it differs for other bytes.
+        let tag = format!("\"{}\"", &hex::encode(Sha256::digest(bytes))[..32]);
+        Self { tag, text: BASE64_STANDARD.encode(bytes) }
+    }
+}
 
 pub(super) fn put(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let bucket = bucket(ask, estate)?.id.clone();
@@ -31,20 +45,19 @@ pub(super) fn put(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     if ask.get("IfMatch").is_some() {
         find(ask, estate)?;
     }
-    // AWS's is an MD5 of the body, or not: it promises only that it differs for other bytes.
-    let tag = format!("\"{}\"", &hex::encode(Sha256::digest(ask.body))[..32]);
+    let Upload { tag, text } = ask.upload.cloned().unwrap_or_else(|| Upload::of(ask.body));
     let mut object = Thing::new(key, &bucket, ask.now, "available");
     object.name = key.into();
     let mut body = copied(ask.input, KEPT);
     body.entry("ContentType").or_insert_with(|| "binary/octet-stream".into());
-    body.insert("Bytes".to_owned(), BASE64_STANDARD.encode(ask.body).into());
+    body.insert("Bytes".to_owned(), text.into());
     body.insert("Size".to_owned(), int(ask.body.len()));
     body.insert("ETag".to_owned(), tag.as_str().into());
     object.body = (&body).into();
     #[expect(clippy::cast_precision_loss, reason = "bytes as a share of a GiB")]
     object.meter(ask.now, [Meter::new("bucket/standard", ask.body.len() as f64 / f64::from(1 << 30))]);
     if before {
-        estate.end(ask.cause(), OBJECTS, &bucket, key, ask.now);
+        end(ask, estate, &bucket, key);
     }
     ask.add(estate, OBJECTS, object);
     Ok(json!({ "ETag": tag, "ServerSideEncryption": "AES256" }).into())
@@ -128,8 +141,16 @@ pub(super) fn delete(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         find(ask, estate)?;
     }
     // What is not there is deleted as well.
-    estate.end(ask.cause(), OBJECTS, &bucket, ask.need("Key"), ask.now + TimeDelta::zero());
+    end(ask, estate, &bucket, ask.need("Key"));
     Ok(nothing().into())
+}
+
+/// Ends an object. In the past it is charged for, and nobody reads its bytes.
+fn end(ask: &Ask<'_>, estate: &mut Estate, bucket: &str, key: &str) {
+    if let Some(object) = estate.get_mut(ask.owner(), OBJECTS, bucket, key, ask.now) {
+        object.body = Body::default();
+    }
+    estate.end(ask.cause(), OBJECTS, bucket, key, ask.now);
 }
 
 pub(super) fn list(ask: &Ask<'_>, estate: &Estate) -> Answered {

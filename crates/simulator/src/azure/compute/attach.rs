@@ -23,9 +23,11 @@ pub fn disks(properties: &Value) -> Vec<String> {
     ids.filter(|id| !id.is_empty()).collect()
 }
 
-/// Refuses disks that are not there or belong to another machine, and numbers that are taken twice.
+/// Refuses disks that are not there or belong to another machine, sizes that no disk has, and numbers that are taken
+/// twice.
 pub fn refuse_disks(call: &Call<'_>, estate: &Estate, target: &Target, properties: &Value) -> Outcome<()> {
     let mut numbers = Vec::new();
+    refuse_size("osDisk.diskSizeGB", inside(properties, "storageProfile.osDisk"))?;
     for data in inside(properties, "storageProfile.dataDisks").as_array().into_iter().flatten() {
         let number = data.get("lun").and_then(Value::as_i64).unwrap_or_default();
         if numbers.contains(&number) {
@@ -35,6 +37,7 @@ pub fn refuse_disks(call: &Call<'_>, estate: &Estate, target: &Target, propertie
             ));
         }
         numbers.push(number);
+        refuse_size("dataDisk.diskSizeGB", data)?;
         if text(data, "createOption").eq_ignore_ascii_case("attach")
             && text(data, "managedDisk.id").is_empty()
         {
@@ -59,6 +62,10 @@ pub fn refuse_disks(call: &Call<'_>, estate: &Estate, target: &Target, propertie
         }
     }
     Ok(())
+}
+
+fn refuse_size(member: &str, said: &Value) -> Outcome<()> {
+    said.get("diskSizeGB").and_then(Value::as_u64).map_or(Ok(()), |gib| disk::refuse_range(member, gib))
 }
 
 /// Whether a disk is one that the machine makes, so that it need not be there yet.

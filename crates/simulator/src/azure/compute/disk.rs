@@ -158,15 +158,19 @@ fn size_of(call: &Call<'_>, estate: &Estate, place: &str) -> Outcome<u64> {
             ),
         ));
     }
-    if !(1..=65_536).contains(&gib) {
-        return Err(Refused::value(
-            "disk.diskSizeGB",
-            format!(
-                "The value '{gib}' of parameter 'disk.diskSizeGB' is out of range. It must be from 1 to 65536."
-            ),
-        ));
-    }
+    refuse_range("disk.diskSizeGB", gib)?;
     Ok(gib)
+}
+
+/// Refuses a size that no disk has, wherever one is said.
+pub fn refuse_range(member: &str, gib: u64) -> Outcome<()> {
+    if (1..=65_536).contains(&gib) {
+        return Ok(());
+    }
+    Err(Refused::value(
+        member,
+        format!("The value '{gib}' of parameter '{member}' is out of range. It must be from 1 to 65536."),
+    ))
 }
 
 /// The disk or snapshot that is copied, in the same region.
@@ -206,6 +210,7 @@ fn update(call: &Call<'_>, estate: &mut Estate, target: &Target, thing: &Thing) 
     let old = thing.body.get("properties");
     let before = inside(&old, "diskSizeGB").as_u64().unwrap_or_default();
     let gib = call.property("diskSizeGB").as_u64().unwrap_or(before);
+    refuse_range("disk.diskSizeGB", gib)?;
     refuse_size(call, estate, thing, before, gib)?;
     let name = match text(&call.body, "sku.name") {
         "" => thing.size.to_string(),

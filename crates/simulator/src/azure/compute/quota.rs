@@ -56,7 +56,7 @@ pub fn refuse_beyond(
     }
     let allocated = |thing: &Thing| thing.gone_at.is_none() && ALLOCATED.contains(&thing.state(call.now));
     let used = in_use(call, estate, region, allocated);
-    let before = in_use(call, estate, region, |thing| thing.born <= call.world.entered);
+    let before = in_use(call, estate, region, |thing| thing.born <= call.world.entered());
     let required = u64::from(size.vcpus) * count;
     for (name, what) in
         [("cores", "Total Regional".to_owned()), (size.family.as_ref(), format!("{} Family", size.family))]
@@ -125,7 +125,7 @@ pub fn usages(call: &Call<'_>, estate: &Estate) -> Outcome<Answer> {
     let region = call.region(call.part("location"), VM)?;
     let allocated = |thing: &Thing| thing.gone_at.is_none() && ALLOCATED.contains(&thing.state(call.now));
     let used = in_use(call, estate, region, allocated);
-    let before = in_use(call, estate, region, |thing| thing.born <= call.world.entered);
+    let before = in_use(call, estate, region, |thing| thing.born <= call.world.entered());
     let machines = estate.all(&call.account.id, VM, Some(&region.id), call.now).count();
     let usage = |value: &str, shown: &str, current: u64, limit: u64| {
         json!({

@@ -72,7 +72,7 @@ pub fn instances(garden: &Garden<'_>, estate: &mut Estate) -> Grown {
 
 /// Deallocated some weeks before the world is entered, or soon after it was made.
 fn stop(garden: &Garden<'_>, estate: &mut Estate, name: &str, born: DateTime<Utc>) {
-    let at = (garden.world.entered - TimeDelta::days(20)).max(born + TimeDelta::hours(2));
+    let at = (garden.world.entered() - TimeDelta::days(20)).max(born + TimeDelta::hours(2));
     let call = garden.call("", at, &[], Value::Null);
     let target = garden.target(VM, &[name]);
     vm::deallocated(&call, estate, &target.key);
@@ -111,7 +111,7 @@ fn attach_to(
 ) -> Grown {
     let machine = garden.target(VM, &[owner]);
     let found = garden
-        .find(estate, &machine, garden.world.entered)
+        .find(estate, &machine, garden.world.entered())
         .ok_or_else(|| missing("the machine of a disk"))?;
     let at = born.max(found.born) + TimeDelta::minutes(30);
     let mut data =
@@ -129,13 +129,13 @@ pub fn snapshots(garden: &Garden<'_>, estate: &mut Estate) -> Grown {
         let (parent, _) = garden.parent_name(n)?;
         let disk = garden.target(DISK, &[&parent]);
         // The boot disk, if it is machines that are copied.
-        let disk = if garden.find(estate, &disk, garden.world.entered).is_some() {
+        let disk = if garden.find(estate, &disk, garden.world.entered()).is_some() {
             disk
         } else {
             garden.target(DISK, &[&format!("{parent}-os")])
         };
         let source = garden
-            .find(estate, &disk, garden.world.entered)
+            .find(estate, &disk, garden.world.entered())
             .ok_or_else(|| missing("the disk of a snapshot"))?;
         let at = born.max(source.born) + TimeDelta::minutes(5);
         let body = json!({

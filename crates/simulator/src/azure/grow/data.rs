@@ -63,7 +63,7 @@ pub fn replicas(garden: &Garden<'_>, estate: &mut Estate, index: usize) -> Grown
         let (parent, _) = garden.parent_name(n)?;
         let source = garden.target(SERVER, &[&unique(&parent, garden, index)]);
         let found = garden
-            .find(estate, &source, garden.world.entered)
+            .find(estate, &source, garden.world.entered())
             .ok_or_else(|| missing("the source of a replica"))?;
         let at = born.max(found.born + TimeDelta::hours(1));
         let name = unique(&name, garden, index);

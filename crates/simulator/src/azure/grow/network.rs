@@ -138,7 +138,7 @@ fn members(
         let (machine, _) = garden.parent_name(n)?;
         let name = format!("{machine}-nic");
         let target = garden.target(NIC, &[&name]);
-        let Some(nic) = garden.find(estate, &target, garden.world.entered) else { continue };
+        let Some(nic) = garden.find(estate, &target, garden.world.entered()) else { continue };
         let at = born.max(nic.born) + TimeDelta::hours(1);
         let mut body = Value::Object(nic.body.read());
         for configuration in body["properties"]["ipConfigurations"].as_array_mut().into_iter().flatten() {

@@ -136,8 +136,8 @@ fn fill(
         }
     }
     while members.len() < size {
-        let name = format!("{base}-{}", letters(call, estate));
-        let at = Link::new(call.project(), &group.place, "instances", &name);
+        let at = free_name(call, estate, &group.place, base);
+        let name = at.name.clone();
         let mut own = wanted.clone();
         own.insert("name".into(), name.into());
         // A zone that has no machine left leaves a manager short: it tries on, and says so in its status.
@@ -164,14 +164,27 @@ fn fill(
     Ok(())
 }
 
+/// A name that no instance of the zone has, not even one that is still on its way out.
+fn free_name(call: &Call<'_>, estate: &mut Estate, zone: &str, base: &str) -> Link {
+    let mut count = LETTERS;
+    loop {
+        let name = format!("{base}-{}", letters(call, estate, count));
+        if !estate.is_taken(call.project(), "compute.instances", zone, &name, call.now) {
+            return Link::new(call.project(), zone, "instances", &name);
+        }
+        // So that there is an end to it, however many there are.
+        count += 1;
+    }
+}
+
 fn full(call: &Call<'_>, text: &str, what: &str, zone: &str) -> String {
     let place = if what == "network" { "global" } else { super::link::region_of(zone) };
     let link = Link::read(text, call.project(), place, &format!("{what}s"));
     link.map_or_else(|| text.to_owned(), |link| link.to_string())
 }
 
-fn letters(call: &Call<'_>, estate: &mut Estate) -> String {
-    let hex = estate.new_hex(call.seed(), "member", LETTERS);
+fn letters(call: &Call<'_>, estate: &mut Estate, count: usize) -> String {
+    let hex = estate.new_hex(call.seed(), "member", count);
     // Letters that read as none of the digits.
     hex.bytes().map(|b| char::from(b"bcdfghjklmnpqrst"[usize::from(b) % 16])).collect()
 }
@@ -308,4 +321,32 @@ pub fn insert_autoscaler(call: &Call<'_>, estate: &mut Estate) -> Outcome {
     body.insert("autoscalingPolicy".into(), policy.clone());
     body.insert("recommendedSize".into(), least.into());
     change::add(call, estate, collection, thing, &body, SOON)
+}
+
+#[cfg(test)]
+mod tests {
+    use marquee_types::Clock;
+
+    use super::*;
+    use crate::{
+        face::FaceName,
+        world::{World, built_in},
+    };
+
+    #[test]
+    fn a_member_gets_a_name_that_no_instance_has() {
+        let now: DateTime<Utc> = "2026-05-01T12:00:00Z".parse().unwrap();
+        let world =
+            World::grow(built_in("wedding-season").unwrap(), &[], Clock::manual(now), now, 1.0).unwrap();
+        let account = world.plan.accounts_of(FaceName::Google).next().unwrap();
+        let call = Call::inside(&world, account, "test", now);
+        let mut estate = Estate::new();
+        let first = free_name(&call, &mut estate.clone(), "z", "web");
+        let mut taken = Thing::new(&first.name, "z", now, "RUNNING");
+        // Also one that is not seen yet.
+        taken.seen_from = now + SETTLES;
+        estate.add(call.cause(), "compute.instances", taken);
+        let second = free_name(&call, &mut estate, "z", "web");
+        assert!(second.name.starts_with("web-") && second.name != first.name);
+    }
 }

@@ -47,3 +47,31 @@ fn terms_that_must_all_hold_can_be_asked_for() {
     assert_eq!(filter.terms().unwrap().len(), 2);
     assert_eq!(Filter::read("a = 1 OR b = 2").unwrap().terms(), None);
 }
+
+#[test]
+fn a_pattern_is_an_expression_that_the_whole_must_match_and_takes_no_time() {
+    for filter in
+        ["name eq \"web-[0-9]+\"", "name eq \"(web|db)-7\"", "name ne \"eb-.\"", "name eq \"^web-7$|^x$\""]
+    {
+        assert!(passes(filter), "{filter}");
+    }
+    assert!(passes("name = monitoring.regex.full_match(\"web.*\")"));
+    assert!(!passes("name != monitoring.regex.full_match(\"web.*\")"));
+    let thing = json!({ "selfLink": "x".repeat(200) });
+    let filter = Filter::read(&format!("selfLink eq \"{}Z\"", ".*".repeat(40))).unwrap();
+    assert!(!filter.passes(&thing));
+    for wrong in ["name eq \"web-[\"", "name eq \"((a{1000}){1000}){1000}\""] {
+        assert!(Filter::read(wrong).unwrap_err().contains("expression"), "{wrong}");
+    }
+}
+
+#[test]
+fn what_is_nested_too_deep_is_refused() {
+    let nested = |open: &str, close: &str, times: usize| {
+        Filter::read(&format!("{}a = b{}", open.repeat(times), close.repeat(times)))
+    };
+    for (open, close) in [("(", ")"), ("NOT ", ""), ("NOT (", ")")] {
+        assert!(nested(open, close, 100_000).unwrap_err().contains("nested"), "{open}");
+        assert!(nested(open, close, 16).is_ok(), "{open}");
+    }
+}

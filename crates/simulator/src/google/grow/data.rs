@@ -14,7 +14,7 @@ use crate::{
 impl Gardener<'_> {
     fn drive(&mut self, name: &str) {
         let driven = self.driven();
-        for thing in self.estate.all_mut(&self.account.id, sql::INSTANCES, self.world.entered) {
+        for thing in self.estate.all_mut(&self.account.id, sql::INSTANCES, self.world.entered()) {
             if *thing.id == *name {
                 thing.driven.clone_from(&driven);
             }
@@ -69,7 +69,7 @@ impl Gardener<'_> {
         self.call("storage.buckets.insert", at, &[], body)?;
         let gib = as_f64(self.group.gib);
         let found =
-            self.estate.get_mut(&self.account.id, "storage.buckets", &region.id, &name, self.world.entered);
+            self.estate.get_mut(&self.account.id, "storage.buckets", &region.id, &name, self.world.entered());
         if let Some(thing) = found {
             thing.meter(at, [Meter::new("bucket/STANDARD", gib)]);
         }

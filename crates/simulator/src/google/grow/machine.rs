@@ -18,7 +18,7 @@ const IMAGE: &str = "projects/debian-cloud/global/images/family/debian-12";
 impl Gardener<'_> {
     /// The network that a region's things are in: the first with a subnetwork there.
     fn subnetwork(&mut self, region: &Region) -> Result<String, GrowError> {
-        let (account, entered) = (self.account.id.clone(), self.world.entered);
+        let (account, entered) = (self.account.id.clone(), self.world.entered());
         let known = self.estate.all(&account, "compute.subnetworks", Some(&region.id), entered).next();
         if let Some(known) = known {
             return Ok(format!("regions/{}/subnetworks/{}", region.id, known.id));
@@ -61,7 +61,7 @@ impl Gardener<'_> {
         self.call("compute.instances.insert", at, &[("zone", &zone)], body)?;
         let driven = self.driven();
         if let Some(thing) =
-            self.estate.get_mut(&self.account.id, "compute.instances", &zone, &name, self.world.entered)
+            self.estate.get_mut(&self.account.id, "compute.instances", &zone, &name, self.world.entered())
         {
             thing.driven = driven;
         }
@@ -77,7 +77,7 @@ impl Gardener<'_> {
         let zones = region.zones.iter().map(AsRef::as_ref).chain([&*region.id, "global"]);
         zones
             .into_iter()
-            .find_map(|place| self.estate.get(&self.account.id, shelf, place, name, self.world.entered))
+            .find_map(|place| self.estate.get(&self.account.id, shelf, place, name, self.world.entered()))
     }
 
     pub(super) fn disk(&mut self, region: &Region, n: u32) -> Result<(), GrowError> {
@@ -145,7 +145,7 @@ impl Gardener<'_> {
         self.call("compute.autoscalers.insert", at + MINUTE, &[("zone", &zone)], body)?;
         let driven = self.driven();
         let prefix = format!("{name}-");
-        for thing in self.estate.all_mut(&self.account.id, "compute.instances", self.world.entered) {
+        for thing in self.estate.all_mut(&self.account.id, "compute.instances", self.world.entered()) {
             if *thing.place == *zone && thing.id.starts_with(&prefix) && thing.driven.is_none() {
                 thing.driven.clone_from(&driven);
             }

@@ -135,7 +135,7 @@ impl<'a> Gardener<'a> {
     fn network(&mut self, region: &Region, n: u32) -> Result<(), GrowError> {
         let (name, at) = (self.name(region, n), self.born(region, n));
         let known =
-            self.estate.get(&self.account.id, "compute.networks", "global", &name, self.world.entered);
+            self.estate.get(&self.account.id, "compute.networks", "global", &name, self.world.entered());
         let at = known.map_or(at, |network| network.born.max(at)) + TimeDelta::minutes(1);
         if known.is_none() {
             let body = json!({ "name": name, "autoCreateSubnetworks": false });
@@ -150,7 +150,7 @@ impl<'a> Gardener<'a> {
             }
         }
         let count =
-            self.estate.all(&self.account.id, "compute.subnetworks", None, self.world.entered).count();
+            self.estate.all(&self.account.id, "compute.subnetworks", None, self.world.entered()).count();
         let range = format!("10.{}.0.0/16", count % 120);
         let body =
             json!({ "name": name, "network": format!("global/networks/{name}"), "ipCidrRange": range });
@@ -168,7 +168,7 @@ impl<'a> Gardener<'a> {
         let name = domain.trim_end_matches('.').replace('.', "-");
         if self
             .estate
-            .get(&self.account.id, "dns.managedZones", "global", &name, self.world.entered)
+            .get(&self.account.id, "dns.managedZones", "global", &name, self.world.entered())
             .is_some()
         {
             return Ok(());

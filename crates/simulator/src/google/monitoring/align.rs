@@ -102,27 +102,26 @@ fn percentile(values: &[f64], share: f64) -> f64 {
 }
 
 /// The ends of the periods of an interval, the latest first: they are counted back from its end.
-pub fn ends(from: DateTime<Utc>, until: DateTime<Utc>, period: TimeDelta) -> Vec<DateTime<Utc>> {
-    let mut ends = Vec::new();
-    let mut end = until;
-    while end > from {
-        ends.push(end);
-        end -= period;
-    }
-    ends
+pub fn ends(
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    period: TimeDelta,
+) -> impl Iterator<Item = DateTime<Utc>> {
+    let before = move |end: &DateTime<Utc>| end.checked_sub_signed(period).filter(|before| before < end);
+    std::iter::successors(Some(until), before).take_while(move |end| *end > from)
 }
 
 /// Several aligned series made one: at each time that any of them has, the values of all that have it.
 pub fn reduce(series: &[Vec<Point>], reducer: Aligner, period: TimeDelta) -> Vec<Point> {
-    let mut times: Vec<DateTime<Utc>> = series.iter().flatten().map(|point| point.at).collect();
-    times.sort_unstable_by(|a, b| b.cmp(a));
-    times.dedup();
-    let value = |at| {
-        let values: Vec<f64> =
-            series.iter().flatten().filter(|point| point.at == at).map(|point| point.value).collect();
+    let mut all: Vec<Point> = series.iter().flatten().copied().collect();
+    // The sort is stable: the values of one time stay in the order of their series.
+    all.sort_by_key(|point| std::cmp::Reverse(point.at));
+    let value = |points: &[Point]| {
+        let values: Vec<f64> = points.iter().map(|point| point.value).collect();
+        let at = points.first()?.at;
         reducer.of(&values, period).map(|value| Point { at, value })
     };
-    times.into_iter().filter_map(value).collect()
+    all.chunk_by(|a, b| a.at == b.at).filter_map(value).collect()
 }
 
 #[cfg(test)]
@@ -151,8 +150,11 @@ mod tests {
 
     #[test]
     fn periods_are_counted_back_from_the_end() {
-        let ends = ends(at(0), at(150), TimeDelta::seconds(60));
-        assert_eq!(ends, [at(150), at(90), at(30)]);
+        let ends = |from, period| super::ends(from, at(150), period).collect::<Vec<_>>();
+        assert_eq!(ends(at(0), TimeDelta::seconds(60)), [at(150), at(90), at(30)]);
+        for period in [TimeDelta::MAX, TimeDelta::zero()] {
+            assert_eq!(ends(DateTime::<Utc>::MIN_UTC, period), [at(150)]);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `timeSeries.list`: which series a filter means, their points, brought to a period and made one.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -23,6 +23,10 @@ use crate::{
 const POINTS: u64 = 100_000;
 /// Samples that a period is computed from, at most: a day is made of five-minute samples.
 const SAMPLES: i64 = 288;
+/// Points that series are made one from, at most: what Google refuses is a query of too many, too.
+const REDUCED: usize = 2_000_000;
+/// The longest period that Google aligns by.
+const LONGEST: TimeDelta = TimeDelta::weeks(104);
 /// How often there is a sample, for as long as Google keeps it so, and how often after that.
 const MINUTE: TimeDelta = TimeDelta::seconds(60);
 const RECENT: TimeDelta = TimeDelta::days(42);
@@ -53,9 +57,16 @@ struct Series {
 /// `timeSeries.list`.
 pub fn list(call: &Call<'_>, estate: &Estate) -> Outcome {
     let query = read(call)?;
-    let series = reduced(&query, measured(call, estate, &query));
     let (from, limit) = page(call)?;
     let headers = call.asked("view") == "HEADERS";
+    // Series that stand alone are computed as far as the page goes; of the rest all must be known.
+    let things = things(call, estate, &query);
+    let most = if headers { 1 } else { from.saturating_add(limit).saturating_add(1) };
+    let series: Box<dyn Iterator<Item = Series>> = if query.reducer == Aligner::None {
+        Box::new(things.into_iter().filter_map(|subject| measured(call, &query, subject, most)))
+    } else {
+        Box::new(reduced(&query, all(call, &query, things)?).into_iter())
+    };
     let (mut skip, mut left) = (from, limit);
     let mut answer = Vec::new();
     let mut more = false;
@@ -161,9 +172,10 @@ fn time(call: &Call<'_>, name: &str) -> Result<Option<DateTime<Utc>>, Refusal> {
         return Ok(None);
     }
     let kind = "type.googleapis.com/google.protobuf.Timestamp";
-    text.parse()
+    let time: Option<DateTime<Utc>> = text.parse().ok();
+    time.filter(|time| (1..=9999).contains(&time.year()))
         .map(Some)
-        .map_err(|_| Refusal::bad(format!("Invalid value at '{name}' ({kind}), \"{text}\"")))
+        .ok_or_else(|| Refusal::bad(format!("Invalid value at '{name}' ({kind}), \"{text}\"")))
 }
 
 /// The type of metric that a filter names.
@@ -180,12 +192,17 @@ fn metric(filter: &Filter) -> Option<String> {
 fn aggregation(call: &Call<'_>, metric: &Metric) -> Result<(Option<TimeDelta>, Aligner, Aligner), Refusal> {
     let text = call.asked("aggregation.alignmentPeriod");
     let seconds = text.strip_suffix('s').and_then(|seconds| seconds.parse::<f64>().ok());
-    if !text.is_empty() && seconds.is_none() {
+    if !text.is_empty() && !seconds.is_some_and(f64::is_finite) {
         return Err(Refusal::bad(format!(
             "Invalid value at 'aggregation.alignmentPeriod' (type.googleapis.com/google.protobuf.Duration), \"{text}\""
         )));
     }
-    #[expect(clippy::cast_possible_truncation, reason = "seconds of at most some years")]
+    if seconds.is_some_and(|seconds| seconds > as_f64(LONGEST.num_seconds().cast_unsigned())) {
+        return Err(Refusal::bad(format!(
+            "Field aggregation.alignmentPeriod had an invalid value of \"{text}\": The alignment period must be at most 104 weeks."
+        )));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of at most two years")]
     let period = seconds.filter(|seconds| *seconds > 0.0).map(|seconds| TimeDelta::seconds(seconds as i64));
     let named = |parameter: &str, prefix: &str| {
         let name = call.asked(parameter);
@@ -215,25 +232,51 @@ fn aggregation(call: &Call<'_>, metric: &Metric) -> Result<(Option<TimeDelta>, A
     Ok((period, aligner, reducer))
 }
 
-/// The series of all things, also of those that are gone, that the filter means.
-fn measured(call: &Call<'_>, estate: &Estate, query: &Query) -> Vec<Series> {
+/// A thing with what its series says of metric and resource.
+type Subject<'e> = (&'e Thing, Value, Value);
+
+/// All things, also those that are gone, that the filter means.
+fn things<'e>(call: &Call<'_>, estate: &'e Estate, query: &Query) -> Vec<Subject<'e>> {
     let things = estate
         .ever(call.project())
         .filter(|(shelf, thing)| *shelf == query.metric.shelf() && query.metric.is_of(thing));
-    let mut series: Vec<(&Thing, Series)> = things
+    let mut subjects: Vec<Subject<'e>> = things
         .filter_map(|(_, thing)| {
             let (own, resource) = query.metric.labels(call, thing);
             let metric = json!({ "type": query.metric.name, "labels": own });
             let resource = json!({ "type": query.metric.resource(), "labels": resource });
-            if !query.filter.passes(&known(call, thing, &metric, &resource)) {
-                return None;
-            }
-            let points = points(call, query, thing);
-            (!points.is_empty()).then_some((thing, Series { metric, resource, points }))
+            let wanted = query.filter.passes(&known(call, thing, &metric, &resource));
+            wanted.then_some((thing, metric, resource))
         })
         .collect();
-    series.sort_by(|(a, _), (b, _)| (&a.place, &a.id, a.born).cmp(&(&b.place, &b.id, b.born)));
-    series.into_iter().map(|(_, series)| series).collect()
+    subjects.sort_by(|(a, ..), (b, ..)| (&a.place, &a.id, a.born).cmp(&(&b.place, &b.id, b.born)));
+    subjects
+}
+
+/// The series of a thing, if it has points: at most so many.
+fn measured(
+    call: &Call<'_>,
+    query: &Query,
+    (thing, metric, resource): Subject<'_>,
+    most: usize,
+) -> Option<Series> {
+    let points = points(call, query, thing, most);
+    (!points.is_empty()).then_some(Series { metric, resource, points })
+}
+
+/// The series of all things, whole.
+fn all(call: &Call<'_>, query: &Query, things: Vec<Subject<'_>>) -> Result<Vec<Series>, Refusal> {
+    let (mut found, mut left) = (Vec::new(), REDUCED);
+    for subject in things {
+        let series = measured(call, query, subject, left + 1);
+        left = left.checked_sub(series.as_ref().map_or(0, |one| one.points.len())).ok_or_else(|| {
+            Refusal::bad(format!(
+                "The query reads more than {REDUCED} points. Shorten its interval or lengthen its alignment period."
+            ))
+        })?;
+        found.extend(series);
+    }
+    Ok(found)
 }
 
 /// What a filter can ask of a series; labels go by two names.
@@ -247,7 +290,7 @@ fn known(call: &Call<'_>, thing: &Thing, metric: &Value, resource: &Value) -> Va
     })
 }
 
-fn points(call: &Call<'_>, query: &Query, thing: &Thing) -> Vec<Point> {
+fn points(call: &Call<'_>, query: &Query, thing: &Thing, most: usize) -> Vec<Point> {
     let until = query.until.min(call.now);
     // Of a thing that was gone before, or made after, nothing has to be computed.
     if thing.born > until || thing.gone_at.is_some_and(|gone| gone < query.from) {
@@ -261,22 +304,29 @@ fn points(call: &Call<'_>, query: &Query, thing: &Thing) -> Vec<Point> {
                 * query.metric.factor
         })
     };
+    let instant = query.from == query.until;
     let Some(period) = query.period.filter(|_| query.aligner != Aligner::None) else {
         let step = if until - query.from > RECENT { COARSE } else { MINUTE };
-        let ends = align::ends(query.from, floor(until, step), step);
         // Without a beginning the interval is one point of time.
-        let ends = if query.from == query.until { vec![floor(until, MINUTE)] } else { ends };
-        return ends.into_iter().filter_map(|at| Some(Point { at, value: value(at)? })).collect();
+        let ends: Box<dyn Iterator<Item = DateTime<Utc>>> = if instant {
+            Box::new(std::iter::once(floor(until, MINUTE)))
+        } else {
+            Box::new(align::ends(query.from.max(thing.born - step), floor(until, step), step))
+        };
+        return ends.filter_map(|at| Some(Point { at, value: value(at)? })).take(most).collect();
     };
-    let ends = if query.from == query.until {
-        vec![query.until]
+    let ends: Box<dyn Iterator<Item = DateTime<Utc>>> = if instant {
+        Box::new(std::iter::once(query.until))
     } else {
-        align::ends(query.from, query.until, period)
+        // What lies wholly before its birth or after now has no samples, and need not be gone through.
+        let ahead = (query.until - until).num_seconds() / period.num_seconds().max(1);
+        let last = query.until - TimeDelta::seconds(ahead * period.num_seconds());
+        Box::new(align::ends(query.from.max(thing.born - period), last, period))
     };
     let step = TimeDelta::seconds((period.num_seconds() / SAMPLES / 60 * 60).max(60));
     let scale = as_f64((step.num_seconds() / 60).cast_unsigned());
     let counts = matches!(query.aligner, Aligner::Sum | Aligner::Rate | Aligner::Count);
-    let aligned = ends.into_iter().filter_map(|end| {
+    let aligned = ends.filter_map(|end| {
         let mut values: Vec<f64> = Vec::new();
         let mut at = floor(end - period, MINUTE) + MINUTE;
         while at <= end.min(call.now) {
@@ -286,7 +336,7 @@ fn points(call: &Call<'_>, query: &Query, thing: &Thing) -> Vec<Point> {
         let found = query.aligner.of(&values, period)?;
         Some(Point { at: end, value: if counts { found * scale } else { found } })
     });
-    aligned.collect()
+    aligned.take(most).collect()
 }
 
 fn floor(at: DateTime<Utc>, step: TimeDelta) -> DateTime<Utc> {

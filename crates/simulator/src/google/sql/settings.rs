@@ -70,6 +70,11 @@ pub fn check(call: &Call<'_>, settings: &Value, version: &str) -> Result<(), Ref
     if backup["pointInTimeRecoveryEnabled"] == true && backup["enabled"] != true {
         return Err(invalid("Point-in-time recovery requires backups to be enabled."));
     }
+    let most = if settings["edition"] == "ENTERPRISE_PLUS" { 35 } else { 7 };
+    let days = &backup["transactionLogRetentionDays"];
+    if !days.is_null() && !days.as_i64().is_some_and(|days| (1..=most).contains(&days)) {
+        return Err(invalid(&format!("Transaction log retention days must be between 1 and {most}.")));
+    }
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     estate::{Estate, Meter, Thing},
-    face::FaceName,
+    face::{FaceName, Request},
 };
 
 const SHELF: &str = "storage.buckets";
@@ -43,6 +43,12 @@ pub fn handler(noun: &str, verb: &str) -> Option<Handler> {
         ("objects", "delete") => Write(object::delete),
         _ => return None,
     })
+}
+
+/// Whether a request is for an object itself.
+pub fn is_media(operation: &str, request: &Request) -> bool {
+    let asked = |(name, value): &(String, String)| name == "alt" && value == "media";
+    operation == "storage.objects.get" && request.query_pairs().iter().any(asked)
 }
 
 /// A bucket by its name, if it is the caller's.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{conditions, find};
 use crate::{
-    estate::{Cause, Estate, Thing},
+    estate::{Body, Cause, Estate, Thing},
     google::{
         call::{Answer, Call, File, Outcome, fingerprint, number, zulu},
         list as lists,
@@ -50,7 +50,13 @@ pub fn get(call: &Call<'_>, estate: &Estate) -> Outcome {
     let bytes = bytes.map_err(|error| Refusal::new(500, "backendError", error.to_string()))?;
     let content_type =
         thing.body.get("contentType").as_str().unwrap_or("application/octet-stream").to_owned();
-    Ok(Answer::File(File { content_type, bytes: Bytes::from(bytes) }))
+    Ok(Answer::File(File { content_type, bytes: Bytes::from(bytes), ..File::default() }))
+}
+
+/// A file that is uploaded, with what takes its time to compute: before anyone is kept waiting.
+pub fn file(content_type: String, bytes: Bytes) -> File {
+    let kept = json!({ "data": STANDARD.encode(&bytes) }).into();
+    File { content_type, crc32c: crc32c(&bytes), kept, bytes }
 }
 
 /// `objects.list`: names below a prefix, those with a delimiter after it as one.
@@ -128,8 +134,9 @@ fn write(call: &Call<'_>, estate: &mut Estate, file: &File) -> Outcome {
     thing.seen_from = call.now + call.effects.unseen;
     thing.body = (&body).into();
     let mut content = Thing::new(name, bucket, call.now, "ACTIVE");
-    content.body = json!({ "data": STANDARD.encode(&file.bytes) }).into();
+    content.body = file.kept.clone();
     let cause = Cause { operation: call.operation, ..call.cause() };
+    drop_bytes(call, estate, bucket, name);
     estate.add(cause, SHELF, thing);
     estate.add(cause, CONTENTS, content);
     Ok(Answer::Json(Value::Object(body)))
@@ -154,7 +161,7 @@ fn describe(
         "mediaLink": format!("{base}/download/storage/v1/b/{bucket}/o/{encoded}?generation={generation}&alt=media"),
         "generation": generation, "metageneration": "1", "contentType": content_type,
         "storageClass": class, "size": file.bytes.len().to_string(),
-        "crc32c": STANDARD.encode(crc32c(&file.bytes).to_be_bytes()), "etag": fingerprint(&["object", generation]),
+        "crc32c": STANDARD.encode(file.crc32c.to_be_bytes()), "etag": fingerprint(&["object", generation]),
         "timeCreated": zulu(call.now), "updated": zulu(call.now), "timeStorageClassUpdated": zulu(call.now),
     });
     let mut body: Map<String, Value> = described.as_object().cloned().unwrap_or_default();
@@ -181,8 +188,16 @@ pub fn delete(call: &Call<'_>, estate: &mut Estate) -> Outcome {
     conditions(call, &thing.body.get("generation"), "Generation")?;
     let cause = Cause { operation: call.operation, ..call.cause() };
     estate.end(cause, SHELF, bucket, name, call.now);
+    drop_bytes(call, estate, bucket, name);
     estate.end(cause, CONTENTS, bucket, name, call.now);
     Ok(Answer::Nothing)
+}
+
+/// Of an object that goes to the past nobody reads the bytes.
+fn drop_bytes(call: &Call<'_>, estate: &mut Estate, bucket: &str, name: &str) {
+    if let Some(content) = estate.get_mut(call.project(), CONTENTS, bucket, name, call.now) {
+        content.body = Body::default();
+    }
 }
 
 /// The checksum of RFC 3720 (Castagnoli's polynomial, reflected), bit by bit.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::object;
 use crate::{
     face::Request,
     google::{call::File, refusal::Refusal},
@@ -14,9 +15,7 @@ pub fn read(request: &Request) -> Result<(Map<String, Value>, File), Refusal> {
     let kind = pairs.iter().find(|(name, _)| name == "uploadType").map_or("", |(_, value)| value.as_str());
     let content_type = request.header("content-type");
     match kind {
-        "media" => {
-            Ok((Map::new(), File { content_type: content_type.to_owned(), bytes: request.body.clone() }))
-        }
+        "media" => Ok((Map::new(), object::file(content_type.to_owned(), request.body.clone()))),
         "multipart" => multipart(content_type, &request.body),
         other => Err(Refusal::unimplemented(&format!("uploadType {other}"))),
     }
@@ -34,7 +33,7 @@ fn multipart(content_type: &str, body: &Bytes) -> Result<(Map<String, Value>, Fi
     let (_, metadata) = part(body, first).ok_or_else(|| bad("a part has no end of its headers"))?;
     let (content_type, bytes) = part(body, second).ok_or_else(|| bad("a part has no end of its headers"))?;
     let said = serde_json::from_slice(&metadata).map_err(|error| bad(&error.to_string()))?;
-    Ok((said, File { content_type, bytes }))
+    Ok((said, object::file(content_type, bytes)))
 }
 
 /// The spans between delimiters.
