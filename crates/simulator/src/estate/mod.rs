@@ -5,6 +5,7 @@
 //! thing that ended leaves its shelf for the past, where charges and measurements still find it.
 
 mod life;
+mod numbers;
 mod page;
 mod thing;
 
@@ -13,7 +14,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    ops::Bound,
+    ops::{Bound, RangeInclusive},
     sync::Arc,
 };
 
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use life::{Life, State};
+use numbers::Pool;
 pub use page::{BadToken, Listing, Page};
 pub use thing::{Body, Driven, Meter, Tags, Thing};
 
@@ -39,6 +41,8 @@ pub struct Estate {
     accounts: HashMap<Arc<str>, Holdings>,
     answers: HashMap<String, Answered>,
     made: u64,
+    #[serde(default)]
+    numbers: HashMap<String, Pool>,
     /// Who made and deleted what.
     pub ledger: Ledger,
 }
@@ -91,7 +95,13 @@ impl Default for Estate {
 impl Estate {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self { accounts: HashMap::new(), answers: HashMap::new(), made: 0, ledger: Ledger::default() }
+        Self {
+            accounts: HashMap::new(),
+            answers: HashMap::new(),
+            made: 0,
+            numbers: HashMap::new(),
+            ledger: Ledger::default(),
+        }
     }
 
     /// A number that no other thing of this estate has, for ids: with the seed it makes them look random.
@@ -119,7 +129,36 @@ impl Estate {
         shelf.get(&(place.into(), id.into())).filter(|thing| thing.is_seen(now))
     }
 
-    /// The same, to be changed.
+    /// A thing that is there, whether whoever asks sees it yet, still, or not.
+    pub fn present(&self, account: &str, kind: &str, place: &str, id: &str) -> Option<&Thing> {
+        self.shelf(account, kind)?.get(&(place.into(), id.into()))
+    }
+
+    /// Up to `count` numbers of a range that no one holds.
+    pub fn free_numbers(
+        &self,
+        pool: &str,
+        range: RangeInclusive<u32>,
+        count: usize,
+        holds: impl Fn(&str) -> bool,
+    ) -> Vec<u32> {
+        match self.numbers.get(pool) {
+            Some(pool) => pool.free(range, count, holds),
+            None => range.take(count).collect(),
+        }
+    }
+
+    /// Gives a number to a holder.
+    pub fn hold(&mut self, pool: &str, number: u32, holder: &str) {
+        self.numbers.entry(pool.to_owned()).or_default().hold(number, holder);
+    }
+
+    /// How many numbers are held.
+    pub fn held_numbers(&self, pool: &str, holds: impl Fn(&str) -> bool) -> usize {
+        self.numbers.get(pool).map_or(0, |pool| pool.held(holds))
+    }
+
+    /// A thing that whoever asks now sees, to be changed.
     pub fn get_mut(
         &mut self,
         account: &str,
