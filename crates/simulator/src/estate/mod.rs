@@ -40,6 +40,8 @@ type Shelf = BTreeMap<(Arc<str>, Arc<str>), Thing>;
 pub struct Estate {
     accounts: HashMap<Arc<str>, Holdings>,
     answers: HashMap<String, Answered>,
+    #[serde(default)]
+    answered: u64,
     made: u64,
     #[serde(default)]
     numbers: HashMap<String, Pool>,
@@ -60,7 +62,16 @@ struct Holdings {
 struct Answered {
     fingerprint: u64,
     answer: Value,
+    /// Until when the token means this request; open while there is no end to it yet.
+    #[serde(default)]
+    until: Option<DateTime<Utc>>,
+    /// Which answer it was: the oldest are forgotten first.
+    #[serde(default)]
+    number: u64,
 }
+
+/// Answers that are kept, at most.
+const ANSWERS: usize = 50_000;
 
 /// What a token of idempotency was used for before.
 #[derive(Debug, PartialEq)]
@@ -98,6 +109,7 @@ impl Estate {
         Self {
             accounts: HashMap::new(),
             answers: HashMap::new(),
+            answered: 0,
             made: 0,
             numbers: HashMap::new(),
             ledger: Ledger::default(),
@@ -261,8 +273,9 @@ impl Estate {
     }
 
     /// What a token of idempotency was used for; `request` is everything that must be the same.
-    pub fn replay(&self, scope: &str, token: &str, request: &str) -> Replay {
-        match self.answers.get(&format!("{scope}\u{1f}{token}")) {
+    pub fn replay(&self, scope: &str, token: &str, request: &str, now: DateTime<Utc>) -> Replay {
+        let known = self.answers.get(&answer_key(scope, token));
+        match known.filter(|answered| answered.until.is_none_or(|until| now < until)) {
             None => Replay::New,
             Some(answered) if answered.fingerprint == fingerprint(request) => {
                 Replay::Same(answered.answer.clone())
@@ -271,15 +284,55 @@ impl Estate {
         }
     }
 
-    /// Keeps the answer to a request with a token.
-    pub fn remember(&mut self, scope: &str, token: &str, request: &str, answer: Value) {
-        let answered = Answered { fingerprint: fingerprint(request), answer };
-        self.answers.insert(format!("{scope}\u{1f}{token}"), answered);
+    /// Keeps the answer to a request with a token, until a time or until that is set by [`Estate::expire`].
+    pub fn remember(
+        &mut self,
+        scope: &str,
+        token: &str,
+        request: &str,
+        answer: Value,
+        (now, until): (DateTime<Utc>, Option<DateTime<Utc>>),
+    ) {
+        if self.answers.len() >= ANSWERS {
+            self.forget(now);
+        }
+        let number = self.answered;
+        self.answered += 1;
+        let answered = Answered { fingerprint: fingerprint(request), answer, until, number };
+        self.answers.insert(answer_key(scope, token), answered);
+    }
+
+    /// The answer that is kept for a token.
+    pub fn answer(&self, scope: &str, token: &str) -> Option<&Value> {
+        self.answers.get(&answer_key(scope, token)).map(|answered| &answered.answer)
+    }
+
+    /// From a time on a token means nothing any more.
+    pub fn expire(&mut self, scope: &str, token: &str, until: DateTime<Utc>) {
+        if let Some(answered) = self.answers.get_mut(&answer_key(scope, token)) {
+            answered.until = Some(until);
+        }
+    }
+
+    /// Forgets the answers whose time is over, and of the others the older half if they are still too many.
+    fn forget(&mut self, now: DateTime<Utc>) {
+        self.answers.retain(|_, answered| answered.until.is_none_or(|until| now < until));
+        if self.answers.len() < ANSWERS {
+            return;
+        }
+        let mut numbers: Vec<u64> = self.answers.values().map(|answered| answered.number).collect();
+        let (_, middle, _) = numbers.select_nth_unstable(ANSWERS / 2);
+        let middle = *middle;
+        self.answers.retain(|_, answered| answered.number >= middle);
     }
 
     fn shelf(&self, account: &str, kind: &str) -> Option<&Shelf> {
         self.accounts.get(account)?.shelves.get(kind)
     }
+}
+
+fn answer_key(scope: &str, token: &str) -> String {
+    format!("{scope}\u{1f}{token}")
 }
 
 fn fingerprint(request: &str) -> u64 {

@@ -433,3 +433,18 @@ def test_what_instances_had_is_let_go_with_all_of_them(ec2, launch, network):
     for allocation in allocations:
         assert "InstanceId" not in ec2.describe_addresses(AllocationIds=[allocation])["Addresses"][0]
         ec2.release_address(AllocationId=allocation)
+
+
+def test_a_client_token_is_forgotten_a_day_after_its_instance(ec2, launch, network, control):
+    token = fresh("token")
+    (first,) = launch(ClientToken=token)
+    control.advance(3 * 86400)
+    assert launch(ClientToken=token) == [first]
+    ec2.terminate_instances(InstanceIds=[first])
+    control.advance(86400 - 600)
+    with pytest.raises(ClientError) as found:
+        launch(ClientToken=token)
+    assert code(found) == "IdempotentInstanceTerminated"
+    control.advance(1200)
+    (second,) = launch(ClientToken=token)
+    assert second != first

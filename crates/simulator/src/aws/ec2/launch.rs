@@ -23,6 +23,9 @@ pub const BOOT: TimeDelta = TimeDelta::seconds(20);
 /// What an account may run in a region, in vCPUs, unless a fault says less.
 pub const VCPU_QUOTA: u64 = 100_000;
 
+/// How long the token of a launch is kept after the end of its instances.
+const TOKEN_KEPT: TimeDelta = TimeDelta::hours(24);
+
 /// Instances of one launch, at most.
 const AT_ONCE: u64 = 1_000;
 
@@ -36,11 +39,15 @@ struct Site {
 }
 
 pub(crate) fn run(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
-    let scope = format!("RunInstances/{}/{}", ask.owner(), ask.place());
+    let scope = scope(ask);
     let request = ask.input.to_string();
     let token = ask.text("ClientToken");
     if let Some(token) = token {
-        match estate.replay(&scope, token, &request) {
+        match estate.replay(&scope, token, &request, ask.now) {
+            Replay::Same(answer) if ended(ask, estate, &answer) => {
+                let message = "The request to launch an instance uses the same client token as a previous request for which the instance has been terminated.";
+                return Err(Refusal::new("IdempotentInstanceTerminated", message));
+            }
             Replay::Same(answer) => return replayed(ask, estate, &answer),
             Replay::Other => {
                 let message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
@@ -60,9 +67,29 @@ pub(crate) fn run(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     }
     let answer = json!({ "ids": ids, "reservation": reservation });
     if let Some(token) = token {
-        estate.remember(&scope, token, &request, answer.clone());
+        estate.remember(&scope, token, &request, answer.clone(), (ask.now, None));
     }
     replayed(ask, estate, &answer)
+}
+
+/// Where tokens of launches are unique.
+fn scope(ask: &Ask<'_>) -> String {
+    format!("RunInstances/{}/{}", ask.owner(), ask.place())
+}
+
+/// Whether all instances of an answer were terminated.
+fn ended(ask: &Ask<'_>, estate: &Estate, answer: &Value) -> bool {
+    let lives =
+        |id| estate.present(ask.owner(), INSTANCES, ask.place(), id).is_some_and(|one| one.gone_at.is_none());
+    !answer["ids"].as_array().into_iter().flatten().filter_map(Value::as_str).any(lives)
+}
+
+/// The token of a launch is kept a day longer than the last of its instances.
+pub(super) fn let_go(ask: &Ask<'_>, estate: &mut Estate, token: &str) {
+    let scope = scope(ask);
+    if estate.answer(&scope, token).is_some_and(|answer| ended(ask, estate, answer)) {
+        estate.expire(&scope, token, ask.now + TOKEN_KEPT);
+    }
 }
 
 /// The answer to a request, also to the same one again: what became of its instances.

@@ -121,13 +121,18 @@ pub(crate) fn terminate(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let was = |change: &Value| from.contains(&change["PreviousState"]["Name"].as_str().unwrap_or_default());
     let ended =
         changes.iter().filter(|change| was(change)).filter_map(|change| change["InstanceId"].as_str());
-    let ended: HashSet<&str> = ended.collect();
+    let ended: Vec<&str> = ended.collect();
     for id in &ended {
-        let attached = volumes::attached_to(ask, estate, INSTANCE.one(ask, estate, id)?);
+        let instance = INSTANCE.one(ask, estate, id)?;
+        let attached = volumes::attached_to(ask, estate, instance);
+        let token = instance.body.get("ClientToken");
         ask.end(estate, super::INSTANCES, id, STOP + AFTERGLOW);
         volumes::let_go(ask, estate, &attached);
+        if let Some(token) = token.as_str().filter(|token| !token.is_empty()) {
+            launch::let_go(ask, estate, token);
+        }
     }
-    super::addresses::let_go(ask, estate, &ended);
+    super::addresses::let_go(ask, estate, &ended.into_iter().collect::<HashSet<_>>());
     Ok(json!({ "TerminatingInstances": changes }).into())
 }
 
