@@ -257,6 +257,9 @@ fn run(service: &Service, operation: &Operation, ask: &Ask<'_>) -> Result<Output
     }
 }
 
+/// How long a token of idempotency means its request.
+const TOKENS_KEPT: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+
 /// Runs a handler that changes something: with the same token of idempotency only once. Launches look to it themselves,
 /// since their answer tells how the instances are by now.
 fn once(service: &Service, handler: Change, ask: &Ask<'_>) -> Result<Output, Refusal> {
@@ -266,7 +269,7 @@ fn once(service: &Service, handler: Change, ask: &Ask<'_>) -> Result<Output, Ref
     let Some(token) = token else { return handler(ask, &mut estate) };
     let scope = format!("{}/{}/{}", ask.operation, ask.owner(), ask.place());
     let request = ask.input.to_string();
-    match estate.replay(&scope, token, &request) {
+    match estate.replay(&scope, token, &request, ask.now) {
         Replay::Same(answer) => Ok(answer.into()),
         Replay::Other => {
             let message = "The client token was used with other parameters before.";
@@ -274,7 +277,8 @@ fn once(service: &Service, handler: Change, ask: &Ask<'_>) -> Result<Output, Ref
         }
         Replay::New => {
             let output = handler(ask, &mut estate)?;
-            estate.remember(&scope, token, &request, output.value.clone());
+            let until = Some(ask.now + TOKENS_KEPT);
+            estate.remember(&scope, token, &request, output.value.clone(), (ask.now, until));
             Ok(output)
         }
     }

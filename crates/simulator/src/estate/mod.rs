@@ -5,6 +5,7 @@
 //! thing that ended leaves its shelf for the past, where charges and measurements still find it.
 
 mod life;
+mod numbers;
 mod page;
 mod thing;
 
@@ -13,7 +14,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    ops::Bound,
+    ops::{Bound, RangeInclusive},
     sync::Arc,
 };
 
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use life::{Life, State};
+use numbers::Pool;
 pub use page::{BadToken, Listing, Page};
 pub use thing::{Body, Driven, Meter, Tags, Thing};
 
@@ -38,7 +40,11 @@ type Shelf = BTreeMap<(Arc<str>, Arc<str>), Thing>;
 pub struct Estate {
     accounts: HashMap<Arc<str>, Holdings>,
     answers: HashMap<String, Answered>,
+    #[serde(default)]
+    answered: u64,
     made: u64,
+    #[serde(default)]
+    numbers: HashMap<String, Pool>,
     /// Who made and deleted what.
     pub ledger: Ledger,
 }
@@ -58,7 +64,16 @@ struct Holdings {
 struct Answered {
     fingerprint: u64,
     answer: Value,
+    /// Until when the token means this request; open while there is no end to it yet.
+    #[serde(default)]
+    until: Option<DateTime<Utc>>,
+    /// Which answer it was: the oldest are forgotten first.
+    #[serde(default)]
+    number: u64,
 }
+
+/// Answers that are kept, at most.
+const ANSWERS: usize = 50_000;
 
 /// What a token of idempotency was used for before.
 #[derive(Debug, PartialEq)]
@@ -93,7 +108,14 @@ impl Default for Estate {
 impl Estate {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self { accounts: HashMap::new(), answers: HashMap::new(), made: 0, ledger: Ledger::default() }
+        Self {
+            accounts: HashMap::new(),
+            answers: HashMap::new(),
+            answered: 0,
+            made: 0,
+            numbers: HashMap::new(),
+            ledger: Ledger::default(),
+        }
     }
 
     /// A number that no other thing of this estate has, for ids: with the seed it makes them look random.
@@ -121,7 +143,36 @@ impl Estate {
         shelf.get(&(place.into(), id.into())).filter(|thing| thing.is_seen(now))
     }
 
-    /// The same, to be changed.
+    /// A thing that is there, whether whoever asks sees it yet, still, or not.
+    pub fn present(&self, account: &str, kind: &str, place: &str, id: &str) -> Option<&Thing> {
+        self.shelf(account, kind)?.get(&(place.into(), id.into()))
+    }
+
+    /// Up to `count` numbers of a range that no one holds.
+    pub fn free_numbers(
+        &self,
+        pool: &str,
+        range: RangeInclusive<u32>,
+        count: usize,
+        holds: impl Fn(&str) -> bool,
+    ) -> Vec<u32> {
+        match self.numbers.get(pool) {
+            Some(pool) => pool.free(range, count, holds),
+            None => range.take(count).collect(),
+        }
+    }
+
+    /// Gives a number to a holder.
+    pub fn hold(&mut self, pool: &str, number: u32, holder: &str) {
+        self.numbers.entry(pool.to_owned()).or_default().hold(number, holder);
+    }
+
+    /// How many numbers are held.
+    pub fn held_numbers(&self, pool: &str, holds: impl Fn(&str) -> bool) -> usize {
+        self.numbers.get(pool).map_or(0, |pool| pool.held(holds))
+    }
+
+    /// A thing that whoever asks now sees, to be changed.
     pub fn get_mut(
         &mut self,
         account: &str,
@@ -268,8 +319,9 @@ impl Estate {
     }
 
     /// What a token of idempotency was used for; `request` is everything that must be the same.
-    pub fn replay(&self, scope: &str, token: &str, request: &str) -> Replay {
-        match self.answers.get(&format!("{scope}\u{1f}{token}")) {
+    pub fn replay(&self, scope: &str, token: &str, request: &str, now: DateTime<Utc>) -> Replay {
+        let known = self.answers.get(&answer_key(scope, token));
+        match known.filter(|answered| answered.until.is_none_or(|until| now < until)) {
             None => Replay::New,
             Some(answered) if answered.fingerprint == fingerprint(request) => {
                 Replay::Same(answered.answer.clone())
@@ -278,10 +330,46 @@ impl Estate {
         }
     }
 
-    /// Keeps the answer to a request with a token.
-    pub fn remember(&mut self, scope: &str, token: &str, request: &str, answer: Value) {
-        let answered = Answered { fingerprint: fingerprint(request), answer };
-        self.answers.insert(format!("{scope}\u{1f}{token}"), answered);
+    /// Keeps the answer to a request with a token, until a time or until that is set by [`Estate::expire`].
+    pub fn remember(
+        &mut self,
+        scope: &str,
+        token: &str,
+        request: &str,
+        answer: Value,
+        (now, until): (DateTime<Utc>, Option<DateTime<Utc>>),
+    ) {
+        if self.answers.len() >= ANSWERS {
+            self.forget(now);
+        }
+        let number = self.answered;
+        self.answered += 1;
+        let answered = Answered { fingerprint: fingerprint(request), answer, until, number };
+        self.answers.insert(answer_key(scope, token), answered);
+    }
+
+    /// The answer that is kept for a token.
+    pub fn answer(&self, scope: &str, token: &str) -> Option<&Value> {
+        self.answers.get(&answer_key(scope, token)).map(|answered| &answered.answer)
+    }
+
+    /// From a time on a token means nothing any more.
+    pub fn expire(&mut self, scope: &str, token: &str, until: DateTime<Utc>) {
+        if let Some(answered) = self.answers.get_mut(&answer_key(scope, token)) {
+            answered.until = Some(until);
+        }
+    }
+
+    /// Forgets the answers whose time is over, and of the others the older half if they are still too many.
+    fn forget(&mut self, now: DateTime<Utc>) {
+        self.answers.retain(|_, answered| answered.until.is_none_or(|until| now < until));
+        if self.answers.len() < ANSWERS {
+            return;
+        }
+        let mut numbers: Vec<u64> = self.answers.values().map(|answered| answered.number).collect();
+        let (_, middle, _) = numbers.select_nth_unstable(ANSWERS / 2);
+        let middle = *middle;
+        self.answers.retain(|_, answered| answered.number >= middle);
     }
 
     fn shelf(&self, account: &str, kind: &str) -> Option<&Shelf> {
@@ -297,6 +385,10 @@ fn places(shelf: &Shelf) -> impl Iterator<Item = &Arc<str>> {
         let next = shelf.range((Bound::Included((beyond, "".into())), Bound::Unbounded)).next();
         next.map(|((place, _), _)| place)
     })
+}
+
+fn answer_key(scope: &str, token: &str) -> String {
+    format!("{scope}\u{1f}{token}")
 }
 
 fn fingerprint(request: &str) -> u64 {

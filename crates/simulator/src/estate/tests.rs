@@ -103,23 +103,42 @@ fn what_ended_is_seen_as_long_as_the_vendor_shows_it_and_then_only_ever() {
 #[test]
 fn a_token_of_idempotency_gives_the_same_answer_to_the_same_request_only() {
     let mut estate = Estate::new();
-    assert_eq!(estate.replay("1/Run", "t", "a"), Replay::New);
-    estate.remember("1/Run", "t", "a", json!({ "id": 1 }));
-    assert_eq!(estate.replay("1/Run", "t", "a"), Replay::Same(json!({ "id": 1 })));
-    assert_eq!(estate.replay("1/Run", "t", "b"), Replay::Other);
-    assert_eq!(estate.replay("2/Run", "t", "b"), Replay::New);
+    assert_eq!(estate.replay("1/Run", "t", "a", NOW), Replay::New);
+    estate.remember("1/Run", "t", "a", json!({ "id": 1 }), (NOW, None));
+    assert_eq!(estate.replay("1/Run", "t", "a", NOW), Replay::Same(json!({ "id": 1 })));
+    assert_eq!(estate.replay("1/Run", "t", "b", NOW), Replay::Other);
+    assert_eq!(estate.replay("2/Run", "t", "b", NOW), Replay::New);
 }
 
 #[test]
 fn an_export_brings_everything_back() {
     let mut estate = estate(3);
     estate.end(cause(), "kind", "r", "i-0001", NOW);
-    estate.remember("1/Run", "t", "a", json!(1));
+    estate.remember("1/Run", "t", "a", json!(1), (NOW, None));
     let text = serde_json::to_string(&estate).unwrap();
     let back: Estate = serde_json::from_str(&text).unwrap();
     assert_eq!(walk(&back, 10, Lens::default()), walk(&estate, 10, Lens::default()));
     assert_eq!(back.ever("1").count(), estate.ever("1").count());
-    assert_eq!(back.replay("1/Run", "t", "a"), Replay::Same(json!(1)));
+    assert_eq!(back.replay("1/Run", "t", "a", NOW), Replay::Same(json!(1)));
+}
+
+#[test]
+fn a_token_of_idempotency_has_its_time_and_the_oldest_go_first() {
+    let (mut estate, hour) = (Estate::new(), NOW + TimeDelta::hours(1));
+    estate.remember("1/Run", "t", "a", json!(1), (NOW, Some(hour)));
+    estate.remember("1/Run", "u", "a", json!(2), (NOW, None));
+    assert_eq!(estate.replay("1/Run", "t", "b", hour - TimeDelta::seconds(1)), Replay::Other);
+    assert_eq!(estate.replay("1/Run", "t", "b", hour), Replay::New);
+    assert_eq!(estate.replay("1/Run", "u", "a", hour), Replay::Same(json!(2)));
+    estate.expire("1/Run", "u", hour);
+    assert_eq!(estate.replay("1/Run", "u", "a", hour), Replay::New);
+    for n in 0..ANSWERS + 10 {
+        estate.remember("2/Run", &n.to_string(), "a", json!(n), (NOW, None));
+    }
+    assert!(estate.answers.len() <= ANSWERS);
+    assert_eq!(estate.replay("2/Run", "0", "a", NOW), Replay::New);
+    let last = ANSWERS + 9;
+    assert_eq!(estate.replay("2/Run", &last.to_string(), "a", NOW), Replay::Same(json!(last)));
 }
 
 #[test]

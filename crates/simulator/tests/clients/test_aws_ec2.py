@@ -337,3 +337,114 @@ def test_a_client_token_makes_one_volume_only(ec2, network):
     first = ec2.create_volume(**asked)["VolumeId"]
     assert ec2.create_volume(**asked)["VolumeId"] == first
     assert refused(ec2.create_volume, **{**asked, "Size": 2}) == "IdempotentParameterMismatch"
+
+
+def test_encryption_goes_with_a_volumes_data(ec2, launch, account, network, control):
+    encrypted = [{"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True}}]
+    (instance,) = launch(BlockDeviceMappings=encrypted)
+    volume = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])["Volumes"][0]
+    assert volume["Encrypted"]
+    snapshot = ec2.create_snapshot(VolumeId=volume["VolumeId"])["SnapshotId"]
+    of = {"AvailabilityZone": network.zones[0], "SnapshotId": snapshot}
+    assert refused(ec2.create_volume, **of) == "IncorrectState"
+    image = ec2.create_image(InstanceId=instance, Name=fresh("encrypted"))["ImageId"]
+    control.advance(180)
+    assert ec2.create_volume(**of)["Encrypted"]
+    there = client("ec2", account, account["regions"][1])
+    copied = {"Name": fresh("encrypted"), "SourceImageId": image, "SourceRegion": account["regions"][0]}
+    copies = [there.copy_image(**copied)["ImageId"]]
+    for where, made in [(ec2, image), (there, copies[0])]:
+        disk = where.describe_images(ImageIds=[made])["Images"][0]["BlockDeviceMappings"][0]["Ebs"]
+        assert disk["Encrypted"]
+        assert where.describe_snapshots(SnapshotIds=[disk["SnapshotId"]])["Snapshots"][0]["Encrypted"]
+    (another,) = launch(ImageId=image)
+    mine = [{"Name": "attachment.instance-id", "Values": [another]}]
+    assert ec2.describe_volumes(Filters=mine)["Volumes"][0]["Encrypted"]
+    (plain,) = launch()
+    image = ec2.create_image(InstanceId=plain, Name=fresh("plain"))["ImageId"]
+    control.advance(180)
+    copied = {"Name": fresh("sealed"), "SourceImageId": image, "SourceRegion": account["regions"][0], "Encrypted": True}
+    sealed = there.copy_image(**copied)["ImageId"]
+    assert there.describe_images(ImageIds=[sealed])["Images"][0]["BlockDeviceMappings"][0]["Ebs"]["Encrypted"]
+
+
+def test_the_quota_of_processors_holds_for_starting_too(ec2, launch, control):
+    (instance,) = launch()
+    ec2.stop_instances(InstanceIds=[instance])
+    control.advance(60)
+    fault = {"face": "aws", "operation": "StartInstances"}
+    control.fault("quota", **fault, limit=1)
+    assert refused(ec2.start_instances, InstanceIds=[instance]) == "VcpuLimitExceeded"
+    assert state(ec2, instance) == "stopped"
+    control.clear_faults()
+    control.fault("quota", **fault, limit=10_000)
+    ec2.start_instances(InstanceIds=[instance])
+    control.clear_faults()
+    control.fault("quota", **fault, limit=1)
+    ec2.start_instances(InstanceIds=[instance])
+
+
+def test_private_addresses_are_used_once(ec2, launch, network, control):
+    vpc = ec2.create_vpc(CidrBlock="172.29.0.0/16")["Vpc"]["VpcId"]
+    place = {"VpcId": vpc, "AvailabilityZone": network.zones[0]}
+    subnet = ec2.create_subnet(CidrBlock="172.29.1.0/28", **place)["Subnet"]["SubnetId"]
+    free = lambda: ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailableIpAddressCount"]
+    assert free() == 11
+    fixed = {"SubnetId": subnet, "PrivateIpAddress": "172.29.1.6"}
+    (first,) = launch(**fixed)
+    for wrong, expected in [
+        (fixed, "InvalidIPAddress.InUse"),
+        ({**fixed, "count": 2}, "InvalidParameterCombination"),
+        ({**fixed, "PrivateIpAddress": "172.29.2.6"}, "InvalidParameterValue"),
+        ({**fixed, "PrivateIpAddress": "172.29.1.3"}, "InvalidParameterValue"),
+        ({**fixed, "PrivateIpAddress": "172.29.1.15"}, "InvalidParameterValue"),
+        ({**fixed, "PrivateIpAddress": "nonsense"}, "InvalidParameterValue"),
+    ]:
+        with pytest.raises(ClientError) as found:
+            launch(**wrong)
+        assert code(found) == expected, wrong
+    with pytest.raises(ClientError) as found:
+        launch(count=11, SubnetId=subnet)
+    assert code(found) == "InsufficientFreeAddressesInSubnet"
+    others = launch(count=1, MaxCount=20, SubnetId=subnet)
+    mine = [{"Name": "subnet-id", "Values": [subnet]}]
+    listed = instances(ec2.describe_instances(Filters=mine)["Reservations"])
+    addresses = {one["PrivateIpAddress"] for one in listed}
+    assert addresses == {f"172.29.1.{n}" for n in range(4, 15)} and len(others) == 10 and free() == 0
+    ec2.terminate_instances(InstanceIds=[first])
+    with pytest.raises(ClientError) as found:
+        launch(SubnetId=subnet)
+    assert code(found) == "InsufficientFreeAddressesInSubnet"
+    control.advance(60)
+    (again,) = launch(SubnetId=subnet)
+    shown = ec2.describe_instances(InstanceIds=[again])["Reservations"][0]["Instances"][0]
+    assert shown["PrivateIpAddress"] == "172.29.1.6"
+
+
+def test_what_instances_had_is_let_go_with_all_of_them(ec2, launch, network):
+    kept = ec2.create_volume(AvailabilityZone=network.zones[0], Size=1)["VolumeId"]
+    ended = launch(count=2)
+    allocations = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in ended]
+    for instance, allocation in zip(ended, allocations):
+        ec2.associate_address(AllocationId=allocation, InstanceId=instance)
+    ec2.attach_volume(VolumeId=kept, InstanceId=ended[1], Device="/dev/sdf")
+    ec2.terminate_instances(InstanceIds=ended)
+    assert ec2.describe_volumes(VolumeIds=[kept])["Volumes"][0]["State"] == "available"
+    for allocation in allocations:
+        assert "InstanceId" not in ec2.describe_addresses(AllocationIds=[allocation])["Addresses"][0]
+        ec2.release_address(AllocationId=allocation)
+
+
+def test_a_client_token_is_forgotten_a_day_after_its_instance(ec2, launch, network, control):
+    token = fresh("token")
+    (first,) = launch(ClientToken=token)
+    control.advance(3 * 86400)
+    assert launch(ClientToken=token) == [first]
+    ec2.terminate_instances(InstanceIds=[first])
+    control.advance(86400 - 600)
+    with pytest.raises(ClientError) as found:
+        launch(ClientToken=token)
+    assert code(found) == "IdempotentInstanceTerminated"
+    control.advance(1200)
+    (second,) = launch(ClientToken=token)
+    assert second != first

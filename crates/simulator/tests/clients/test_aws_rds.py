@@ -173,6 +173,86 @@ def test_snapshots_and_restores(rds, create, control):
     assert shown(rds, target["TargetDBInstanceIdentifier"])["DBInstanceClass"] == "db.m7g.xlarge"
 
 
+def test_a_restore_keeps_what_its_snapshot_was_made_of(rds, create, control):
+    source, snapshot = create(StorageEncrypted=True, KmsKeyId="arn:aws:kms:r:1:key/k", Port=6000), fresh("snap")
+    rds.create_db_snapshot(DBInstanceIdentifier=source, DBSnapshotIdentifier=snapshot)
+    control.advance(180)
+    restore = {"DBInstanceIdentifier": fresh("restored"), "DBSnapshotIdentifier": snapshot}
+    assert refused(rds.restore_db_instance_from_db_snapshot, **restore, Engine="mysql") == "InvalidParameterCombination"
+    assert refused(rds.restore_db_instance_from_db_snapshot, **restore, AllocatedStorage=20) == "InvalidParameterCombination"
+    made = rds.restore_db_instance_from_db_snapshot(**restore)["DBInstance"]
+    assert (made["StorageEncrypted"], made["KmsKeyId"], made["DbInstancePort"]) == (True, "arn:aws:kms:r:1:key/k", 6000)
+
+
+def test_what_is_asked_later_is_laid_over_what_is_pending(rds, create, control):
+    name = create()
+    modify = lambda **more: rds.modify_db_instance(DBInstanceIdentifier=name, **more)["DBInstance"]
+    modify(DBInstanceClass="db.m7g.xlarge", MultiAZ=True)
+    assert modify(DBInstanceClass="db.m7g.large")["PendingModifiedValues"] == {"MultiAZ": True}
+    assert modify(MultiAZ=False)["PendingModifiedValues"] == {}
+    control.advance(7 * 86400 + 60)
+    assert (shown(rds, name)["DBInstanceClass"], shown(rds, name)["MultiAZ"]) == ("db.m7g.large", False)
+    modify(DBInstanceClass="db.m7g.xlarge", MultiAZ=True)
+    applied = modify(DBInstanceClass="db.m7g.large", ApplyImmediately=True)
+    assert (applied["DBInstanceStatus"], applied["MultiAZ"], applied["DBInstanceClass"]) == ("modifying", True, "db.m7g.large")
+    assert applied["PendingModifiedValues"] == {}
+    control.advance(300)
+    assert modify(MultiAZ=True, ApplyImmediately=True)["DBInstanceStatus"] == "available"
+
+
+def test_storage_grows_again_after_six_hours_only(rds, create, control):
+    name = create()
+    grow = {"DBInstanceIdentifier": name, "ApplyImmediately": True}
+    rds.modify_db_instance(**grow, AllocatedStorage=80)
+    control.advance(300)
+    assert refused(rds.modify_db_instance, **grow, AllocatedStorage=100) == "InvalidParameterCombination"
+    rds.modify_db_instance(**grow, BackupRetentionPeriod=3)
+    control.advance(6 * 3600)
+    assert rds.modify_db_instance(**grow, AllocatedStorage=100)["DBInstance"]["AllocatedStorage"] == 100
+    later = create()
+    rds.modify_db_instance(DBInstanceIdentifier=later, AllocatedStorage=80)
+    control.advance(7 * 86400 + 60)
+    assert shown(rds, later)["AllocatedStorage"] == 80
+    rds.modify_db_instance(DBInstanceIdentifier=later, AllocatedStorage=100, ApplyImmediately=True)
+
+
+def test_what_is_stopped_starts_again_after_a_week(rds, create, control):
+    name, cluster = create(), fresh("cluster")
+    rds.create_db_cluster(DBClusterIdentifier=cluster, Engine="aurora-mysql", MasterUsername="me", MasterUserPassword="secret-secret")
+    member = create(DBClusterIdentifier=cluster, Engine="aurora-mysql")
+    rds.stop_db_instance(DBInstanceIdentifier=name)
+    rds.stop_db_cluster(DBClusterIdentifier=cluster)
+    status_of = lambda: [
+        shown(rds, name)["DBInstanceStatus"],
+        shown(rds, member)["DBInstanceStatus"],
+        rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]["Status"],
+    ]
+    control.advance(7 * 86400 - 60)
+    assert status_of() == ["stopped"] * 3
+    control.advance(900)
+    assert status_of() == ["available"] * 3
+
+
+def test_replicas_outlive_their_source(rds, account, create, control):
+    source, near, far = create(), fresh("near"), fresh("far")
+    there = client("rds", account, account["regions"][1])
+    arn = shown(rds, source)["DBInstanceArn"]
+    rds.create_db_instance_read_replica(DBInstanceIdentifier=near, SourceDBInstanceIdentifier=source)
+    there.create_db_instance_read_replica(DBInstanceIdentifier=far, SourceDBInstanceIdentifier=arn, SourceRegion=account["regions"][0])
+    control.advance(360)
+    last = {"DBInstanceIdentifier": near, "FinalDBSnapshotIdentifier": fresh("last")}
+    assert refused(rds.delete_db_instance, **last) == "InvalidParameterCombination"
+    rds.delete_db_instance(DBInstanceIdentifier=source, SkipFinalSnapshot=True)
+    control.advance(600)
+    alone = shown(rds, near)
+    assert "ReadReplicaSourceDBInstanceIdentifier" not in alone and alone["DBInstanceStatus"] == "available"
+    broken = shown(there, far)
+    assert broken["ReadReplicaSourceDBInstanceIdentifier"] == arn
+    assert [(one["Normal"], one["Status"]) for one in broken["StatusInfos"]] == [(False, "terminated")]
+    there.promote_read_replica(DBInstanceIdentifier=far)
+    rds.stop_db_instance(DBInstanceIdentifier=near)
+
+
 def test_lists_are_paged(rds, create):
     for _ in range(22):
         create(wait=False)

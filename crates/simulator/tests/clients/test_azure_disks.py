@@ -109,6 +109,45 @@ def test_snapshots_and_what_is_made_of_them(azure, group):
         snapshots.get(group, "snap")
 
 
+def test_a_source_must_be_complete_and_stay(azure, group):
+    snapshots, disks = azure.compute.snapshots, azure.compute.disks
+    source = disks.begin_create_or_update(group, "disk", disk(gib=64)).result()
+    near = snapshots.begin_create_or_update(group, "near", copy_of(source.id)).result()
+    copy = copy_of(near.id, OTHER_PLACE, "CopyStart")
+    far = snapshots.begin_create_or_update(group, "far", copy, polling=False).result()
+    with pytest.raises(HttpResponseError) as raised:
+        disks.begin_create_or_update(group, "early", copy_of(far.id, OTHER_PLACE))
+    assert error(raised) == (409, "OperationNotAllowed") and "not complete" in raised.value.message
+    azure.control.advance(600)
+    disks.begin_create_or_update(group, "early", copy_of(far.id, OTHER_PLACE)).result()
+    snapshots.begin_delete(group, "near", polling=False)
+    for make in (disks, snapshots):
+        with pytest.raises(HttpResponseError) as raised:
+            make.begin_create_or_update(group, "late", copy_of(near.id))
+        assert error(raised) == (409, "OperationNotAllowed") and "deletion" in raised.value.message
+
+
+def test_a_machine_does_not_take_a_disk_by_its_name(azure, group):
+    kept = azure.compute.disks.begin_create_or_update(group, "Data", disk(gib=64, tags={"keep": "yes"})).result()
+    nic = make_interface(azure, group, "nic", make_network(azure, group))
+    data = [{"lun": 0, "name": "data", "createOption": "Empty", "diskSizeGB": 10}]
+    for place, name in (("osDisk", {"name": "data"}), ("dataDisks", data)):
+        body = machine(nic.id)
+        storage = body["properties"]["storageProfile"]
+        storage[place] = {**storage["osDisk"], **name} if place == "osDisk" else name
+        with pytest.raises(HttpResponseError) as raised:
+            azure.compute.virtual_machines.begin_create_or_update(group, "vm", body)
+        assert error(raised) == (409, "ConflictingUserInput") and "Only CreateOption.Attach" in raised.value.message
+    assert azure.compute.disks.get(group, "data").as_dict() == kept.as_dict()
+    body = machine(nic.id)
+    body["properties"]["storageProfile"]["osDisk"]["name"] = "boot"
+    machines = azure.compute.virtual_machines
+    machines.begin_create_or_update(group, "vm", body).result()
+    made = azure.compute.disks.get(group, "boot").properties.unique_id
+    machines.begin_create_or_update(group, "vm", body).result()
+    assert azure.compute.disks.get(group, "boot").properties.unique_id == made
+
+
 def test_images(azure, group):
     images = azure.compute.images
     source = azure.compute.disks.begin_create_or_update(group, "disk", disk(gib=30)).result()

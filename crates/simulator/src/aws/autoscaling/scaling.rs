@@ -64,8 +64,9 @@ fn wanted(ask: &Ask<'_>, estate: &Estate, name: &str) -> Option<Wanted> {
 pub(super) fn adjust(ask: &Ask<'_>, estate: &mut Estate, name: &str, why: &str) {
     let Some(wanted) = wanted(ask, estate, name) else { return };
     let mut members = wanted.alive.clone();
+    let mut subnets = fill(ask, estate, &wanted);
     while members.len() < wanted.desired {
-        match launch(ask, estate, &wanted, &members) {
+        match launch(ask, estate, &wanted, &mut subnets) {
             Ok(id) => {
                 let done = format!("Launching a new EC2 instance: {id}");
                 note(ask, estate, name, why, (done, "Successful", String::new()));
@@ -89,27 +90,30 @@ pub(super) fn adjust(ask: &Ask<'_>, estate: &mut Estate, name: &str, why: &str) 
     }
 }
 
+/// How many members each subnet of a group has.
+fn fill(ask: &Ask<'_>, estate: &Estate, wanted: &Wanted) -> Vec<(usize, String)> {
+    let places: Vec<Value> = wanted
+        .alive
+        .iter()
+        .filter_map(|id| ask.find(estate, ec2::INSTANCES, id))
+        .map(|instance| instance.body.get("SubnetId"))
+        .collect();
+    let count = |subnet: &String| places.iter().filter(|place| *place == subnet.as_str()).count();
+    wanted.subnets.iter().map(|subnet| (count(subnet), subnet.clone())).collect()
+}
+
 /// Launches one instance, in the subnet with the fewest, or in the next one with capacity.
 fn launch(
     ask: &Ask<'_>,
     estate: &mut Estate,
     wanted: &Wanted,
-    members: &[String],
+    subnets: &mut [(usize, String)],
 ) -> Result<String, Refusal> {
-    let mut subnets: Vec<(usize, &String)> = wanted
-        .subnets
-        .iter()
-        .map(|subnet| {
-            let in_it = |id: &&String| {
-                ask.find(estate, ec2::INSTANCES, id)
-                    .is_some_and(|instance| instance.body.get("SubnetId") == **subnet)
-            };
-            (members.iter().filter(in_it).count(), subnet)
-        })
-        .collect();
-    subnets.sort_by_key(|(count, _)| *count);
+    let mut order: Vec<usize> = (0..subnets.len()).collect();
+    order.sort_by_key(|index| subnets[*index].0);
     let mut refused = Refusal::new("ValidationError", "The group has no subnets.");
-    for (_, subnet) in subnets {
+    for index in order {
+        let (count, subnet) = &mut subnets[index];
         let mut input = json!({
             "ImageId": wanted.configuration["ImageId"], "InstanceType": wanted.configuration["InstanceType"],
             "SubnetId": subnet, "MinCount": 1, "MaxCount": 1,
@@ -126,6 +130,7 @@ fn launch(
         }
         match ec2::launch::run(&Ask { input: &input, ..*ask }, estate) {
             Ok(output) => {
+                *count += 1;
                 return Ok(output.value["Instances"][0]["InstanceId"]
                     .as_str()
                     .unwrap_or_default()

@@ -1,6 +1,6 @@
 //! Elastic addresses.
 
-use std::net::Ipv4Addr;
+use std::{collections::HashSet, net::Ipv4Addr};
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -146,11 +146,11 @@ fn free(ask: &Ask<'_>, estate: &mut Estate, id: &str) {
     }
 }
 
-/// The addresses of an instance that is terminated are free.
-pub(super) fn let_go(ask: &Ask<'_>, estate: &mut Estate, instance: &str) {
+/// The addresses of instances that are terminated are free.
+pub(super) fn let_go(ask: &Ask<'_>, estate: &mut Estate, instances: &HashSet<&str>) {
     let used: Vec<_> = ask
         .all(estate, ADDRESSES)
-        .filter(|address| address.body.get("InstanceId") == instance)
+        .filter(|address| address.body.get("InstanceId").as_str().is_some_and(|id| instances.contains(id)))
         .map(|address| address.id.clone())
         .collect();
     for id in used {

@@ -4,8 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{
-    Description, IMAGES, SNAPSHOTS, VOLUMES, given_tags, instances::INSTANCE, paged, set, snapshots, tag,
-    with_tags,
+    Description, IMAGES, SNAPSHOTS, given_tags, instances::INSTANCE, paged, set, snapshots, tag, with_tags,
 };
 use crate::{
     aws::{
@@ -149,24 +148,21 @@ pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         return Err(Refusal::new("IncorrectState", message));
     }
     let body = instance.body.read();
-    let attached: Vec<Thing> = ask
-        .all(estate, VOLUMES)
-        .filter(|volume| super::volumes::is_attached(volume, &instance.id))
-        .cloned()
-        .collect();
+    let attached = super::volumes::attached_to(ask, estate, instance);
     let instance = instance.id.clone();
     let mut mappings = Vec::new();
     for volume in &attached {
         let of = volume.body.read();
         let size = of.get("Size").and_then(Value::as_i64).unwrap_or(8);
         let description = format!("Created by CreateImage({instance})");
-        let snapshot = snapshots::make(ask, estate, &volume.id, (size, false), &description);
+        let encrypted = of.get("Encrypted") == Some(&Value::Bool(true));
+        let snapshot = snapshots::make(ask, estate, &volume.id, (size, encrypted), &description);
         let attachment = of.get("Attachments").and_then(|list| list.get(0)).cloned().unwrap_or_default();
         mappings.push(json!({
             "DeviceName": attachment["Device"],
             "Ebs": {
                 "SnapshotId": snapshot.id, "VolumeSize": size, "VolumeType": volume.size,
-                "DeleteOnTermination": attachment["DeleteOnTermination"], "Encrypted": false,
+                "DeleteOnTermination": attachment["DeleteOnTermination"], "Encrypted": encrypted,
             },
         }));
         ask.add(estate, SNAPSHOTS, snapshot);
@@ -211,8 +207,10 @@ pub(super) fn copy(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     for mapping in &mut mappings {
         let size = mapping["Ebs"]["VolumeSize"].as_i64().unwrap_or(8);
         let description = format!("Copied for DestinationAmi from SourceAmi {}", ask.need("SourceImageId"));
-        let snapshot = snapshots::make(ask, estate, "vol-ffffffff", (size, false), &description);
+        let encrypted = mapping["Ebs"]["Encrypted"] == true || ask.flag("Encrypted");
+        let snapshot = snapshots::make(ask, estate, "vol-ffffffff", (size, encrypted), &description);
         mapping["Ebs"]["SnapshotId"] = (*snapshot.id).into();
+        mapping["Ebs"]["Encrypted"] = encrypted.into();
         ask.add(estate, SNAPSHOTS, snapshot);
     }
     let image = make(ask, estate, (&source["RootDeviceName"], &source["Architecture"]), &mappings)?;

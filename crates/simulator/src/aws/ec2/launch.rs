@@ -5,11 +5,7 @@ use std::net::Ipv4Addr;
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
-use super::{
-    INSTANCES, SUBNETS, given_tags, images, instances,
-    network::{self, block},
-    tag, volumes,
-};
+use super::{INSTANCES, SUBNETS, given_tags, images, instances, network, private, tag, volumes};
 use crate::{
     aws::{
         ask::{Ask, object, stamp},
@@ -27,6 +23,9 @@ pub const BOOT: TimeDelta = TimeDelta::seconds(20);
 /// What an account may run in a region, in vCPUs, unless a fault says less.
 pub const VCPU_QUOTA: u64 = 100_000;
 
+/// How long the token of a launch is kept after the end of its instances.
+const TOKEN_KEPT: TimeDelta = TimeDelta::hours(24);
+
 /// Instances of one launch, at most.
 const AT_ONCE: u64 = 1_000;
 
@@ -40,11 +39,15 @@ struct Site {
 }
 
 pub(crate) fn run(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
-    let scope = format!("RunInstances/{}/{}", ask.owner(), ask.place());
+    let scope = scope(ask);
     let request = ask.input.to_string();
     let token = ask.text("ClientToken");
     if let Some(token) = token {
-        match estate.replay(&scope, token, &request) {
+        match estate.replay(&scope, token, &request, ask.now) {
+            Replay::Same(answer) if ended(ask, estate, &answer) => {
+                let message = "The request to launch an instance uses the same client token as a previous request for which the instance has been terminated.";
+                return Err(Refusal::new("IdempotentInstanceTerminated", message));
+            }
             Replay::Same(answer) => return replayed(ask, estate, &answer),
             Replay::Other => {
                 let message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
@@ -56,16 +59,37 @@ pub(crate) fn run(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let (size, image) = what(ask, estate)?;
     let site = site(ask, estate)?;
     let count = count(ask, estate, &size, &site)?;
+    let addresses = private::choose(ask, estate, (&site.subnet, &site.cidr), count)?;
     let reservation = ask.new_id(estate, "r-", 17);
     let mut ids = Vec::new();
-    for index in 0..count {
-        ids.push(one(ask, estate, (&size, &image), &site, &reservation, index));
+    for place in addresses.into_iter().enumerate() {
+        ids.push(one(ask, estate, (&size, &image), &site, &reservation, place));
     }
     let answer = json!({ "ids": ids, "reservation": reservation });
     if let Some(token) = token {
-        estate.remember(&scope, token, &request, answer.clone());
+        estate.remember(&scope, token, &request, answer.clone(), (ask.now, None));
     }
     replayed(ask, estate, &answer)
+}
+
+/// Where tokens of launches are unique.
+fn scope(ask: &Ask<'_>) -> String {
+    format!("RunInstances/{}/{}", ask.owner(), ask.place())
+}
+
+/// Whether all instances of an answer were terminated.
+fn ended(ask: &Ask<'_>, estate: &Estate, answer: &Value) -> bool {
+    let lives =
+        |id| estate.present(ask.owner(), INSTANCES, ask.place(), id).is_some_and(|one| one.gone_at.is_none());
+    !answer["ids"].as_array().into_iter().flatten().filter_map(Value::as_str).any(lives)
+}
+
+/// The token of a launch is kept a day longer than the last of its instances.
+pub(super) fn let_go(ask: &Ask<'_>, estate: &mut Estate, token: &str) {
+    let scope = scope(ask);
+    if estate.answer(&scope, token).is_some_and(|answer| ended(ask, estate, answer)) {
+        estate.expire(&scope, token, ask.now + TOKEN_KEPT);
+    }
 }
 
 /// The answer to a request, also to the same one again: what became of its instances.
@@ -158,8 +182,8 @@ fn groups(ask: &Ask<'_>, estate: &Estate, vpc: &str) -> Result<Vec<Value>, Refus
     ids.iter().map(|id| network::GROUP.one(ask, estate, id).map(show)).collect()
 }
 
-/// How many are made: as many as there is quota and capacity for, and at least what is asked.
-fn count(ask: &Ask<'_>, estate: &Estate, size: &Size, site: &Site) -> Result<u64, Refusal> {
+/// How many are made at least and at most: as many as there is quota and capacity for.
+fn count(ask: &Ask<'_>, estate: &Estate, size: &Size, site: &Site) -> Result<(u64, u64), Refusal> {
     let number = |name| ask.number(name).and_then(|number| u64::try_from(number).ok()).unwrap_or(1);
     let (least, most) = (number("MinCount"), number("MaxCount"));
     if most > AT_ONCE {
@@ -180,25 +204,33 @@ fn count(ask: &Ask<'_>, estate: &Estate, size: &Size, site: &Site) -> Result<u64
         );
         return Err(Refusal::new("InsufficientInstanceCapacity", message).status(500));
     }
-    let vcpus = |instance: &Thing| {
-        let size = ask.world.plan.size(FaceName::Aws, &instance.size);
-        size.filter(|_| matches!(instance.state(ask.now), "pending" | "running"))
-            .map_or(0, |size| u64::from(size.vcpus))
-    };
-    let quota = ask.effects.quota.unwrap_or(VCPU_QUOTA);
+    let (spare, quota) = spare_vcpus(ask, estate);
+    let allowed = spare / u64::from(size.vcpus.max(1));
+    if allowed < least { Err(too_many_vcpus(quota)) } else { Ok((least, most.min(allowed))) }
+}
+
+/// The vCPUs of an instance's size.
+pub(super) fn vcpus(ask: &Ask<'_>, instance: &Thing) -> u64 {
+    ask.world.plan.size(FaceName::Aws, &instance.size).map_or(0, |size| u64::from(size.vcpus))
+}
+
+/// The vCPUs that may still be run here, and the quota of all.
+pub(super) fn spare_vcpus(ask: &Ask<'_>, estate: &Estate) -> (u64, u64) {
     // The estate is only counted where a quota can be reached.
-    let used =
-        if ask.effects.quota.is_some() { ask.all(estate, INSTANCES).map(vcpus).sum::<u64>() } else { 0 };
-    let allowed = quota.saturating_sub(used) / u64::from(size.vcpus.max(1));
-    if allowed < least {
-        let message = format!(
-            "You have requested more vCPU capacity than your current vCPU limit of {quota} allows for the instance \
-             bucket that the specified instance type belongs to. Please visit \
-             http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
-        );
-        return Err(Refusal::new("VcpuLimitExceeded", message));
-    }
-    Ok(most.min(allowed))
+    let Some(quota) = ask.effects.quota else { return (VCPU_QUOTA, VCPU_QUOTA) };
+    let runs = |instance: &&Thing| matches!(instance.state(ask.now), "pending" | "running");
+    let used: u64 = ask.all(estate, INSTANCES).filter(runs).map(|instance| vcpus(ask, instance)).sum();
+    (quota.saturating_sub(used), quota)
+}
+
+/// What is said beyond the quota.
+pub(super) fn too_many_vcpus(quota: u64) -> Refusal {
+    let message = format!(
+        "You have requested more vCPU capacity than your current vCPU limit of {quota} allows for the instance bucket \
+         that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to \
+         request an adjustment to this limit."
+    );
+    Refusal::new("VcpuLimitExceeded", message)
 }
 
 fn one(
@@ -207,9 +239,10 @@ fn one(
     (size, image): (&Size, &Value),
     site: &Site,
     reservation: &str,
-    index: u64,
+    (index, address): (usize, Ipv4Addr),
 ) -> String {
     let id = ask.new_id(estate, "i-", 17);
+    private::take(ask, estate, &site.subnet, address, &id);
     let mut instance = Thing::new(&id, ask.place(), ask.now, "pending");
     instance.zone = Some(site.zone.as_str().into());
     instance.life = Life::new(ask.now, "pending").then(BOOT, "running");
@@ -218,7 +251,7 @@ fn one(
     instance.meter(ask.now, [Meter::new(&format!("compute/{}", size.name), 1.0).only_in(&["running"])]);
     let root = image["RootDeviceName"].as_str().unwrap_or("/dev/xvda");
     let mappings = volumes::launched(ask, estate, &id, &site.zone, image, root);
-    let mut body = facts(ask, estate, site, reservation, index);
+    let mut body = facts(ask, estate, site, reservation, (index, address));
     for (name, value) in [
         ("Architecture", json!(size.architecture)),
         ("ImageId", image["ImageId"].clone()),
@@ -239,10 +272,9 @@ fn facts(
     estate: &mut Estate,
     site: &Site,
     reservation: &str,
-    index: u64,
+    (index, address): (usize, Ipv4Addr),
 ) -> Map<String, Value> {
-    let address =
-        ask.text("PrivateIpAddress").map_or_else(|| private_address(estate, &site.cidr), str::to_owned);
+    let address = address.to_string();
     let interface = ask.new_id(estate, "eni-", 17);
     let attachment = ask.new_id(estate, "eni-attach-", 17);
     let name = format!("ip-{}.{}.compute.internal", address.replace('.', "-"), ask.place());
@@ -281,12 +313,4 @@ fn facts(
     });
     let given = facts.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     given.map(|(name, value)| (name.clone(), value.clone())).collect()
-}
-
-/// The next address of a subnet. They are given out in order, and begin again when a subnet was gone through.
-fn private_address(estate: &mut Estate, cidr: &str) -> String {
-    let (first, bits) = block(cidr).unwrap_or((0x0a00_0000, 24));
-    let room = (1_u64 << (32 - bits)) - 8;
-    let offset = u32::try_from(estate.next_number() % room).unwrap_or_default() + 4;
-    Ipv4Addr::from_bits(first + offset).to_string()
 }

@@ -6,6 +6,7 @@ pub(super) mod instances;
 pub(super) mod launch;
 mod network;
 mod places;
+mod private;
 mod snapshots;
 mod states;
 mod tags;

@@ -184,7 +184,9 @@ fn show_subnet(ask: &Ask<'_>, subnet: &Thing, used: u32) -> Value {
 }
 
 pub(super) fn describe_subnets(ask: &Ask<'_>, estate: &Estate) -> Answered {
-    let page = SUBNET.page(ask, estate, |ask, subnet| show_subnet(ask, subnet, 0))?;
+    let page = SUBNET.page(ask, estate, |ask, subnet| {
+        show_subnet(ask, subnet, super::private::used(ask, estate, &subnet.id))
+    })?;
     Ok(paged("Subnets", page).into())
 }
 

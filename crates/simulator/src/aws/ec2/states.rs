@@ -1,12 +1,14 @@
 //! Changes of instances: starting, stopping, rebooting, terminating, and what may be changed in which state.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{
-    VOLUMES, done,
+    done,
     instances::{INSTANCE, state},
-    launch::BOOT,
+    launch::{self, BOOT},
     volumes,
 };
 use crate::{
@@ -62,12 +64,20 @@ fn incorrect(id: &str, now: &str, ask: &Ask<'_>) -> Refusal {
 }
 
 pub(super) fn start(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
+    let mut wanted = 0;
     for id in ask.texts("InstanceIds") {
         let instance = INSTANCE.one(ask, estate, id)?;
         if !ask.effects.has_capacity(instance.zone.as_deref().unwrap_or_default(), &instance.size) {
             let message = format!("Insufficient capacity for {} in the zone of {id}.", instance.size);
             return Err(Refusal::new("InsufficientInstanceCapacity", message).status(500));
         }
+        if instance.state(ask.now) == "stopped" {
+            wanted += launch::vcpus(ask, instance);
+        }
+    }
+    let (spare, quota) = launch::spare_vcpus(ask, estate);
+    if wanted > spare {
+        return Err(launch::too_many_vcpus(quota));
     }
     let changes = change(ask, estate, (&["stopped"], &["pending", "running"]), |ask, instance| {
         instance.life.turn(ask.now, "pending");
@@ -108,16 +118,21 @@ pub(crate) fn terminate(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         instance.life.turn(ask.now, "shutting-down");
         instance.life.plan(STOP, "terminated");
     })?;
-    for change in &changes {
-        let id = change["InstanceId"].as_str().unwrap_or_default();
-        if from.contains(&change["PreviousState"]["Name"].as_str().unwrap_or_default()) {
-            ask.end(estate, super::INSTANCES, id, STOP + AFTERGLOW);
-            let attached: Vec<Thing> =
-                ask.all(estate, VOLUMES).filter(|volume| volumes::is_attached(volume, id)).cloned().collect();
-            volumes::let_go(ask, estate, &attached);
-            super::addresses::let_go(ask, estate, id);
+    let was = |change: &Value| from.contains(&change["PreviousState"]["Name"].as_str().unwrap_or_default());
+    let ended =
+        changes.iter().filter(|change| was(change)).filter_map(|change| change["InstanceId"].as_str());
+    let ended: Vec<&str> = ended.collect();
+    for id in &ended {
+        let instance = INSTANCE.one(ask, estate, id)?;
+        let attached = volumes::attached_to(ask, estate, instance);
+        let token = instance.body.get("ClientToken");
+        ask.end(estate, super::INSTANCES, id, STOP + AFTERGLOW);
+        volumes::let_go(ask, estate, &attached);
+        if let Some(token) = token.as_str().filter(|token| !token.is_empty()) {
+            launch::let_go(ask, estate, token);
         }
     }
+    super::addresses::let_go(ask, estate, &ended.into_iter().collect::<HashSet<_>>());
     Ok(json!({ "TerminatingInstances": changes }).into())
 }
 

@@ -111,14 +111,16 @@ pub(super) fn launched(
     let mut shown = Vec::new();
     for mapping in mappings.iter().filter(|mapping| mapping.get("NoDevice").is_none()) {
         let (device, ebs) = (mapping["DeviceName"].as_str().unwrap_or(root), &mapping["Ebs"]);
+        let snapshot = ebs["SnapshotId"].as_str().unwrap_or_default();
+        let kept = snapshot_of(ask, estate, snapshot).is_some_and(|(_, encrypted)| encrypted);
         let plan = Plan {
             zone,
             size: ebs["VolumeSize"].as_i64().unwrap_or(8),
             kind: ebs["VolumeType"].as_str().unwrap_or("gp3"),
             iops: ebs["Iops"].as_i64(),
             throughput: ebs["Throughput"].as_i64(),
-            snapshot: ebs["SnapshotId"].as_str().unwrap_or_default(),
-            encrypted: ebs["Encrypted"].as_bool().unwrap_or(false),
+            snapshot,
+            encrypted: kept || ebs["Encrypted"].as_bool().unwrap_or(false),
         };
         let mut volume = make(ask, estate, &plan);
         tag(&mut volume, given_tags(ask, "volume"));
@@ -149,10 +151,12 @@ fn attached(ask: &Ask<'_>, volume: &mut Thing, instance: &str, device: &str, end
     volume.body.edit(|body| set(body, "Attachments", vec![attachment]));
 }
 
-/// Whether a volume is attached to an instance.
-pub(super) fn is_attached(volume: &Thing, instance: &str) -> bool {
-    let attachments = volume.body.get("Attachments");
-    attachments.as_array().into_iter().flatten().any(|attachment| attachment["InstanceId"] == instance)
+/// The volumes that are attached to an instance, as it names them.
+pub(super) fn attached_to(ask: &Ask<'_>, estate: &Estate, instance: &Thing) -> Vec<Thing> {
+    let mappings = instance.body.get("BlockDeviceMappings");
+    let ids =
+        mappings.as_array().into_iter().flatten().filter_map(|mapping| mapping["Ebs"]["VolumeId"].as_str());
+    ids.filter_map(|id| ask.find(estate, VOLUMES, id)).cloned().collect()
 }
 
 /// What becomes of volumes whose instance is terminated: they end with it, or are free.
@@ -179,6 +183,10 @@ pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         return Err(Refusal::new("InvalidZone.NotFound", format!("The zone '{zone}' does not exist.")));
     }
     let snapshot = ask.text("SnapshotId").map(|id| SNAPSHOT.one(ask, estate, id)).transpose()?;
+    if let Some(snapshot) = snapshot.filter(|snapshot| snapshot.state(ask.now) != "completed") {
+        let message = format!("Snapshot {} is in invalid state - {}", snapshot.id, snapshot.state(ask.now));
+        return Err(Refusal::new("IncorrectState", message));
+    }
     let least = snapshot.and_then(|snapshot| snapshot.body.get("VolumeSize").as_i64());
     let size = ask.number("Size").or(least).ok_or_else(|| {
         Refusal::new("MissingParameter", "The request must contain the parameter size/snapshot")
@@ -194,7 +202,9 @@ pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         iops: ask.number("Iops"),
         throughput: ask.number("Throughput"),
         snapshot: ask.text("SnapshotId").unwrap_or_default(),
-        encrypted: ask.flag("Encrypted"),
+        // What is encrypted stays so.
+        encrypted: ask.flag("Encrypted")
+            || snapshot.is_some_and(|snapshot| snapshot.body.get("Encrypted") == true),
     };
     let mut volume = make(ask, estate, &plan);
     tag(&mut volume, given_tags(ask, "volume"));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     INSTANCES, check_numbers, create,
-    instances::{self, INSTANCE, charge, in_state, settle, window},
+    instances::{self, INSTANCE, STORAGE, charge, in_state, is_optimizing, settle, take_over, window},
     set, snapshots,
 };
 use crate::{
@@ -22,6 +22,8 @@ const CHANGE: TimeDelta = TimeDelta::minutes(3);
 const SWITCH: TimeDelta = TimeDelta::minutes(2);
 const REBOOT: TimeDelta = TimeDelta::minutes(1);
 const DELETION: TimeDelta = TimeDelta::minutes(3);
+/// What is stopped starts by itself after so long.
+pub(super) const WEEK: TimeDelta = TimeDelta::days(7);
 
 /// Changes that wait for the maintenance window, unless they are wanted at once.
 const DEFERRED: &[&str] = &[
@@ -58,30 +60,31 @@ pub(super) fn modify(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     in_state(ask, instance, &["available", "stopped"])?;
     settle(instance, ask.now);
     let mut body = instance.body.read();
-    let changes: Map<String, Value> = copied(ask.input, DEFERRED)
-        .into_iter()
-        .filter(|(name, value)| body.get(name) != Some(value))
-        .collect();
+    let changes = copied(ask.input, DEFERRED);
     check(ask, &body, &changes)?;
     body.extend(copied(ask.input, AT_ONCE));
-    if ask.flag("ApplyImmediately") {
-        if let Some(Value::Object(pending)) = body.shift_remove("Pending") {
-            body.extend(pending);
+    body.shift_remove("PendingAt");
+    let waited = body.shift_remove("Pending");
+    // What is asked for now is laid over what is pending; who asks for what holds already takes the change back.
+    let mut pending = match &waited {
+        Some(Value::Object(pending)) => pending.clone(),
+        _ => Map::new(),
+    };
+    pending.extend(changes);
+    pending.retain(|name, value| body.get(name) != Some(value));
+    if pending.is_empty() {
+        if waited.is_some() {
+            charge(instance, &body, ask.now, ask.now);
         }
-        body.shift_remove("PendingAt");
-        if !changes.is_empty() && instance.state(ask.now) == "available" {
+    } else if ask.flag("ApplyImmediately") {
+        if instance.state(ask.now) == "available" {
             instance.life.turn(ask.now, "modifying");
             instance.life.plan(CHANGE, "available");
         }
-        body.extend(changes);
+        take_over(&mut body, pending, ask.now);
         charge(instance, &body, ask.now, ask.now);
-    } else if !changes.is_empty() {
+    } else {
         let at = window(ask.now);
-        let mut pending = match body.get("Pending") {
-            Some(Value::Object(pending)) => pending.clone(),
-            _ => Map::new(),
-        };
-        pending.extend(changes);
         let mut then = body.clone();
         then.extend(pending.clone());
         charge(instance, &then, ask.now, at);
@@ -105,6 +108,12 @@ fn check(ask: &Ask<'_>, body: &Map<String, Value>, changes: &Map<String, Value>)
         && new < old
     {
         let message = "Invalid storage size for engine: storage cannot be reduced.";
+        return Err(Refusal::new("InvalidParameterCombination", message).status(400));
+    }
+    let differs = |name: &&str| changes.get(*name).is_some_and(|value| body.get(*name) != Some(value));
+    if STORAGE.iter().any(differs) && is_optimizing(body, ask.now) {
+        let message = "You can't currently modify the storage of this DB instance because the previous storage \
+            change is being optimized.";
         return Err(Refusal::new("InvalidParameterCombination", message).status(400));
     }
     Ok(())
@@ -136,6 +145,8 @@ pub(super) fn stop(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let instance = INSTANCE.one_mut(ask, estate, ask.need("DBInstanceIdentifier"))?;
     instance.life.turn(ask.now, "stopping");
     instance.life.plan(SWITCH, "stopped");
+    instance.life.plan(WEEK, "starting");
+    instance.life.plan(SWITCH, "available");
     answer(ask, instance)
 }
 
@@ -166,20 +177,47 @@ pub(super) fn promote(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         let message = format!("DB Instance is not a read replica: {}", instance.id);
         return Err(Refusal::new("InvalidDBInstanceState", message));
     };
+    stand_alone(ask, instance);
     instance.body.edit(|body| {
-        body.shift_remove("ReadReplicaSourceDBInstanceIdentifier");
-        body.shift_remove("StatusInfos");
         set(body, "BackupRetentionPeriod", ask.number("BackupRetentionPeriod").unwrap_or(1));
         if let Some(backup) = ask.text("PreferredBackupWindow") {
             set(body, "PreferredBackupWindow", backup);
         }
     });
-    instance.life.turn(ask.now, "modifying");
-    instance.life.plan(CHANGE, "rebooting");
-    instance.life.plan(REBOOT, "available");
     let id = instance.id.to_string();
     unlist(ask, estate, &source, &id);
     answer(ask, INSTANCE.one(ask, estate, &id)?)
+}
+
+/// Makes a replica an instance of its own.
+fn stand_alone(ask: &Ask<'_>, replica: &mut Thing) {
+    replica.body.edit(|body| {
+        body.shift_remove("ReadReplicaSourceDBInstanceIdentifier");
+        body.shift_remove("StatusInfos");
+    });
+    replica.life.turn(ask.now, "modifying");
+    replica.life.plan(CHANGE, "rebooting");
+    replica.life.plan(REBOOT, "available");
+}
+
+/// What becomes of the replicas of a source that is deleted: those of its region are promoted, those of another only
+/// replicate no more.
+fn let_go(ask: &Ask<'_>, estate: &mut Estate, replicas: &[String]) {
+    for replica in replicas {
+        let region = replica.split(':').nth(3).and_then(|region| ask.account.region(region));
+        let there = Ask { region: region.unwrap_or(ask.region), ..*ask };
+        let id = replica.rsplit(':').next().unwrap_or(replica);
+        let Some(instance) = there.find_mut(estate, INSTANCES, id) else { continue };
+        if instance.gone_at.is_some() {
+            continue;
+        }
+        if region.is_none() {
+            stand_alone(&there, instance);
+            continue;
+        }
+        let ended = json!([{ "StatusType": "read replication", "Normal": false, "Status": "terminated" }]);
+        instance.body.edit(|body| set(body, "StatusInfos", ended));
+    }
 }
 
 /// Takes a replica out of its source's list, wherever the source is.
@@ -209,6 +247,9 @@ pub(super) fn delete(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     }
     let source = body.get("ReadReplicaSourceDBInstanceIdentifier").and_then(Value::as_str).map(str::to_owned);
     let member = body.get("DBClusterIdentifier").and_then(Value::as_str).map(str::to_owned);
+    let replicas = body.get("ReadReplicaDBInstanceIdentifiers").and_then(Value::as_array);
+    let replicas: Vec<String> =
+        replicas.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     let id = instance.id.to_string();
     match (ask.text("FinalDBSnapshotIdentifier"), ask.flag("SkipFinalSnapshot")) {
         (Some(_), true) => {
@@ -218,6 +259,10 @@ pub(super) fn delete(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         }
         (None, false) if source.is_none() && member.is_none() => {
             let message = "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.";
+            return Err(combination(message.to_owned()));
+        }
+        (Some(_), false) if source.is_some() => {
+            let message = "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance";
             return Err(combination(message.to_owned()));
         }
         (Some(name), false) => {
@@ -232,6 +277,7 @@ pub(super) fn delete(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     if let Some(cluster) = member {
         super::clusters::leave(ask, estate, &cluster, &id);
     }
+    let_go(ask, estate, &replicas);
     INSTANCE.one_mut(ask, estate, &id)?.life.turn(ask.now, "deleting");
     ask.end(estate, INSTANCES, &id, DELETION);
     answer(ask, INSTANCE.one(ask, estate, &id)?)

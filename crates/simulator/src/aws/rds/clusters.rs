@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{CLUSTER_SNAPSHOTS, CLUSTERS, Description, INSTANCES, check_numbers, free, set};
+use super::{CLUSTER_SNAPSHOTS, CLUSTERS, Description, INSTANCES, changes::WEEK, check_numbers, free, set};
 use crate::{
     aws::{
         ask::{Ask, copied, stamp, tag_list, tags_of},
@@ -148,28 +148,33 @@ fn turn(
     ask: &Ask<'_>,
     estate: &mut Estate,
     from: &str,
-    (over, to): (&'static str, &'static str),
+    (over, then): (&'static str, &[(TimeDelta, &'static str)]),
 ) -> Answered {
     let cluster = CLUSTER.one_mut(ask, estate, ask.need("DBClusterIdentifier"))?;
     in_state(ask, cluster, from)?;
-    cluster.life.turn(ask.now, over);
-    cluster.life.plan(SWITCH, to);
+    let switch = |thing: &mut Thing| {
+        thing.life.turn(ask.now, over);
+        for (wait, state) in then {
+            thing.life.plan(*wait, *state);
+        }
+    };
+    switch(cluster);
     let (shown, id) = (show(ask, cluster), cluster.id.clone());
     for member in estate.all_mut(ask.owner(), INSTANCES, ask.now) {
         if &*member.place == ask.place() && member.body.get("DBClusterIdentifier") == *id {
-            member.life.turn(ask.now, over);
-            member.life.plan(SWITCH, to);
+            switch(member);
         }
     }
     Ok(json!({ "DBCluster": shown }).into())
 }
 
 pub(super) fn start(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
-    turn(ask, estate, "stopped", ("starting", "available"))
+    turn(ask, estate, "stopped", ("starting", &[(SWITCH, "available")]))
 }
 
 pub(super) fn stop(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
-    turn(ask, estate, "available", ("stopping", "stopped"))
+    let then = [(SWITCH, "stopped"), (WEEK, "starting"), (SWITCH, "available")];
+    turn(ask, estate, "available", ("stopping", &then))
 }
 
 pub(super) fn modify(ask: &Ask<'_>, estate: &mut Estate) -> Answered {

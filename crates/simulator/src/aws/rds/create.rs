@@ -62,6 +62,7 @@ const INHERITED: &[&str] = &[
     "LicenseModel",
     "MasterUsername",
     "StorageEncrypted",
+    "KmsKeyId",
     "StorageType",
     "DbInstancePort",
     "MultiAZ",
@@ -169,8 +170,20 @@ pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     Ok(answer)
 }
 
-/// A body with what another has, but for what the request sets.
-fn inherit(ask: &Ask<'_>, source: &Map<String, Value>) -> Map<String, Value> {
+/// A body with what another has, but for what the request sets: more storage, not less, and the same engine.
+fn inherit(ask: &Ask<'_>, source: &Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
+    let combination = |message: String| Refusal::new("InvalidParameterCombination", message).status(400);
+    let engine = source.get("Engine").and_then(Value::as_str).unwrap_or_default();
+    if let Some(other) = ask.text("Engine").filter(|other| *other != engine) {
+        return Err(combination(format!(
+            "The engine {other} is not compatible with the source's, {engine}."
+        )));
+    }
+    let gib = source.get("AllocatedStorage").and_then(Value::as_i64).unwrap_or_default();
+    if let Some(less) = ask.number("AllocatedStorage").filter(|asked| *asked < gib) {
+        let message = format!("The allocated storage of {less} GiB is less than the source's, {gib} GiB.");
+        return Err(combination(message));
+    }
     let mut body = defaults();
     for name in INHERITED {
         if let Some(value) = source.get(*name) {
@@ -181,7 +194,7 @@ fn inherit(ask: &Ask<'_>, source: &Map<String, Value>) -> Map<String, Value> {
     if let Some(port) = ask.number("Port") {
         set(&mut body, "DbInstancePort", port);
     }
-    body
+    Ok(body)
 }
 
 pub(crate) fn replica(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
@@ -198,9 +211,13 @@ pub(crate) fn replica(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         return Err(Refusal::new("InvalidDBInstanceState", message));
     }
     let source = source.id.clone();
-    let mut body = inherit(ask, &source_body);
+    let mut body = inherit(ask, &source_body)?;
     set(&mut body, "BackupRetentionPeriod", 0);
     let same = region.id == ask.region.id;
+    // A key is of its region.
+    if !same && ask.text("KmsKeyId").is_none() {
+        body.shift_remove("KmsKeyId");
+    }
     let shown_source = if same { source.to_string() } else { there.arn("rds", &format!("db:{source}")) };
     set(&mut body, "ReadReplicaSourceDBInstanceIdentifier", shown_source);
     set(
@@ -237,7 +254,14 @@ pub(super) fn from_snapshot(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         let message = format!("Snapshot {id} is not available.");
         return Err(Refusal::new("InvalidDBSnapshotState", message));
     }
-    let body = inherit(ask, &snapshot.body.read());
+    let mut kept = snapshot.body.read();
+    // Snapshots have other words for these.
+    for (theirs, ours) in [("Encrypted", "StorageEncrypted"), ("Port", "DbInstancePort")] {
+        if let Some(value) = kept.shift_remove(theirs) {
+            set(&mut kept, ours, value);
+        }
+    }
+    let body = inherit(ask, &kept)?;
     make(ask, estate, body)
 }
 
@@ -275,6 +299,6 @@ pub(super) fn to_point_in_time(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     }
     let mut input = ask.input.clone();
     input["DBInstanceIdentifier"] = target.into();
-    let body = inherit(ask, &body);
+    let body = inherit(ask, &body)?;
     make(&Ask { input: &input, ..*ask }, estate, body)
 }

@@ -55,11 +55,30 @@ pub(super) fn holding(
     });
     let at = holding.shift_remove("PendingAt").and_then(|at| at.as_str()?.parse::<DateTime<Utc>>().ok());
     let pending = pending.unwrap_or_default();
-    if at.is_some_and(|at| at <= now) {
-        holding.extend(pending);
+    if let Some(at) = at.filter(|at| *at <= now) {
+        take_over(&mut holding, pending, at);
         return (holding, Map::new());
     }
     (holding, pending)
+}
+
+/// What is optimized after it was changed, and cannot be changed again until that is done.
+pub(super) const STORAGE: &[&str] = &["AllocatedStorage", "Iops", "StorageThroughput", "StorageType"];
+/// How long that takes.
+const OPTIMIZATION: TimeDelta = TimeDelta::hours(6);
+
+/// Lets changes hold from a time on.
+pub(super) fn take_over(body: &mut Map<String, Value>, changes: Map<String, Value>, at: DateTime<Utc>) {
+    if STORAGE.iter().any(|name| changes.contains_key(*name)) {
+        set(body, "StorageChangedAt", stamp(at));
+    }
+    body.extend(changes);
+}
+
+/// Whether the storage was changed so recently that it cannot be again.
+pub(super) fn is_optimizing(body: &Map<String, Value>, now: DateTime<Utc>) -> bool {
+    let at = body.get("StorageChangedAt").and_then(|at| at.as_str()?.parse::<DateTime<Utc>>().ok());
+    at.is_some_and(|at| now - at < OPTIMIZATION)
 }
 
 /// Takes over what was pending, if its time has come.
@@ -98,6 +117,7 @@ pub(super) fn charge(
 /// An instance as it looks now.
 pub(super) fn show(ask: &Ask<'_>, instance: &Thing) -> Value {
     let (mut shown, pending) = holding(&instance.body.read(), ask.now);
+    shown.shift_remove("StorageChangedAt");
     let status = instance.state(ask.now);
     set(&mut shown, "DBInstanceIdentifier", &*instance.id);
     set(&mut shown, "DBInstanceStatus", status);

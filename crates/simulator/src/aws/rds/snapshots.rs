@@ -42,6 +42,7 @@ const KEPT: &[&str] = &[
     "Engine",
     "EngineVersion",
     "Iops",
+    "KmsKeyId",
     "LicenseModel",
     "MasterUsername",
     "StorageType",

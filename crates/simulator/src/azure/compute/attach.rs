@@ -61,11 +61,42 @@ pub fn refuse_disks(call: &Call<'_>, estate: &Estate, target: &Target, propertie
             ));
         }
     }
+    refuse_names(call, estate, target, properties)
+}
+
+/// Refuses to make a disk of a name that is another disk's already.
+fn refuse_names(call: &Call<'_>, estate: &Estate, target: &Target, properties: &Value) -> Outcome<()> {
+    let boot = inside(properties, "storageProfile.osDisk");
+    let data = inside(properties, "storageProfile.dataDisks").as_array().into_iter().flatten();
+    for disk in std::iter::once(boot).chain(data) {
+        if ids::referred(call, estate, DISK, text(disk, "managedDisk.id")).is_some() {
+            continue;
+        }
+        let name = text(disk, "name");
+        let taken = named(call, estate, target, name);
+        let owner = taken.map(|taken| taken.body.get("managedBy"));
+        let own = |owner: &Value| owner.as_str().is_some_and(|owner| owner.eq_ignore_ascii_case(&target.id));
+        if owner.is_some_and(|owner| !own(&owner)) {
+            return Err(Refused::conflict(
+                "ConflictingUserInput",
+                format!(
+                    "Disk {name} already exists in resource group {}. Only CreateOption.Attach is supported.",
+                    target.group.to_uppercase()
+                ),
+            ));
+        }
+    }
     Ok(())
 }
 
 fn refuse_size(member: &str, said: &Value) -> Outcome<()> {
     said.get("diskSizeGB").and_then(Value::as_u64).map_or(Ok(()), |gib| disk::refuse_range(member, gib))
+}
+
+/// The disk of a name beside a machine.
+fn named<'e>(call: &Call<'_>, estate: &'e Estate, machine: &Target, name: &str) -> Option<&'e Thing> {
+    let disk = Target::in_group(call.subscription(), &machine.group, DISK, &[name]);
+    if name.is_empty() { None } else { disk.find(call, estate) }
 }
 
 /// Whether a disk is one that the machine makes, so that it need not be there yet.
@@ -118,7 +149,9 @@ struct Made<'a> {
 fn complete(call: &Call<'_>, estate: &mut Estate, made: &Made<'_>, said: &mut Map<String, Value>) {
     let as_value = Value::Object(said.clone());
     let known = text(&as_value, "managedDisk.id").to_owned();
-    if let Some(thing) = ids::referred(call, estate, DISK, &known) {
+    let there = ids::referred(call, estate, DISK, &known)
+        .or_else(|| named(call, estate, made.target, text(&as_value, "name")));
+    if let Some(thing) = there {
         let properties = thing.body.get("properties");
         said.insert("name".to_owned(), json!(thing.name.as_ref()));
         said.entry("diskSizeGB").or_insert_with(|| inside(&properties, "diskSizeGB").clone());

@@ -194,6 +194,18 @@ pub fn source<'e>(call: &Call<'_>, estate: &'e Estate, place: &str) -> Outcome<&
             ),
         ));
     }
+    if source.gone_at.is_some() {
+        return Err(Refused::conflict(
+            "OperationNotAllowed",
+            format!("The source resource '{id}' cannot be copied since it is marked for deletion."),
+        ));
+    }
+    if id.to_lowercase().contains("/snapshots/") && source.state(call.now) == "Creating" {
+        return Err(Refused::conflict(
+            "OperationNotAllowed",
+            format!("The source resource '{id}' cannot be copied since its own copy is not complete."),
+        ));
+    }
     Ok(source)
 }
 

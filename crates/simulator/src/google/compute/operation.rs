@@ -106,7 +106,7 @@ pub fn repeated(call: &Call<'_>, estate: &Estate) -> Result<Option<Value>, Refus
     if zero || uuid_parts(token) != Some([8, 4, 4, 4, 12]) {
         return Err(Refusal::invalid("requestId", token, "Must be a valid, non-zero UUID."));
     }
-    match estate.replay(&scope(call), token, &request(call)) {
+    match estate.replay(&scope(call), token, &request(call), call.now) {
         Replay::New => Ok(None),
         Replay::Other => {
             let why = "The request ID was used for another request.";
@@ -121,12 +121,16 @@ pub fn repeated(call: &Call<'_>, estate: &Estate) -> Result<Option<Value>, Refus
     }
 }
 
+/// How long a `requestId` means its request.
+const REQUESTS_KEPT: TimeDelta = TimeDelta::minutes(60);
+
 /// Only the names are kept: the same request later sees how far the operation is.
 fn remember(call: &Call<'_>, estate: &mut Estate, thing: &Thing) {
     let token = call.asked("requestId");
     if !token.is_empty() {
         let kept = json!({ "place": &*thing.place, "name": &*thing.id });
-        estate.remember(&scope(call), token, &request(call), kept);
+        let until = Some(call.now + REQUESTS_KEPT);
+        estate.remember(&scope(call), token, &request(call), kept, (call.now, until));
     }
 }
 
