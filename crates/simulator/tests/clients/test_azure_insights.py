@@ -34,7 +34,8 @@ def test_definitions(azure):
 
 
 def test_a_day_of_processors(azure, now):
-    day = now.replace(minute=0, second=0, microsecond=0) - datetime.timedelta(days=1)
+    # From midnight on: a day of the week, with its own height, and not the parts of two.
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0) - datetime.timedelta(days=1)
     found = ask(azure, machine_id(azure), day, day + datetime.timedelta(days=1), interval="PT1H",
                 metricnames="Percentage CPU", aggregation="Average,Minimum,Maximum,Total,Count")
     assert (found.interval, found.namespace, found.resourceregion) == (
