@@ -64,9 +64,10 @@ type Groups<'a> = &'a [(&'a str, usize)];
 
 /// Syncs of each cloud alone, of all at once, and again.
 pub async fn run(marquee: &Path, database: &Embedded, resources: usize) -> Result<()> {
-    // Each instance has a boot disk, and on Azure nothing else that is a resource of its own in the inventory.
-    let each = resources / 4;
-    let world = Season::start(&[("network", 1), ("instance", each), ("disk", 20)]).await?;
+    // In two regions, and each instance has a boot disk; more of them than this have no addresses in one network.
+    let instances = (resources / 4).min(5_000);
+    let disks = resources / 2 - instances * 2 + 20;
+    let world = Season::start(&[("network", 1), ("instance", instances), ("disk", disks)]).await?;
     let server = Server::start(marquee, database.urls(), &["--log-level", "warn"]).await?;
     let owner = server.organization(&format!("simulated-{resources}")).await?;
     let mut ids = Vec::new();
