@@ -1,7 +1,7 @@
 //! Credentials and settings as users write them: read strictly, each wrong place named by its JSON pointer.
 
 use marquee_clouds::{
-    Connection, CredentialError, ServerRules,
+    Connection, ConnectionConfig, CredentialError, ServerRules,
     fields::{Fields, optional_object, origin},
 };
 use marquee_types::FieldError;
@@ -59,8 +59,16 @@ pub struct Config {
 const SESSION_NAME: &str = "marquee";
 
 impl Config {
-    /// Reads a connection and holds it against what this server allows.
-    pub fn read(connection: &Connection, rules: &ServerRules) -> Result<Self, CredentialError> {
+    /// The region for questions that belong to no region: the first one included, or the partition's own.
+    pub fn home_region(&self) -> &str {
+        self.settings.regions.first().map_or(Partition::of_region("").home_region, String::as_str)
+    }
+}
+
+impl ConnectionConfig for Config {
+    const ENDPOINTS: &'static [&'static str] = &["endpoint_url"];
+
+    fn read(connection: &Connection, rules: &ServerRules) -> Result<Self, CredentialError> {
         let mut errors = Vec::new();
         let credentials = read_credentials(connection.credentials.expose_secret(), rules, &mut errors);
         let settings = read_settings(&connection.settings, rules, &mut errors);
@@ -72,24 +80,7 @@ impl Config {
         }
     }
 
-    /// Reads a connection that was accepted before, whatever is allowed now.
-    pub fn read_any(connection: &Connection) -> Result<Self, CredentialError> {
-        let endpoint = connection.settings.get("endpoint_url").and_then(Value::as_str).map(str::to_owned);
-        let rules = ServerRules {
-            allowed_endpoints: endpoint.into_iter().collect(),
-            allow_loopback_endpoints: true,
-            allow_ambient_credentials: true,
-        };
-        Self::read(connection, &rules)
-    }
-
-    /// The region for questions that belong to no region: the first one included, or the partition's own.
-    pub fn home_region(&self) -> &str {
-        self.settings.regions.first().map_or(Partition::of_region("").home_region, String::as_str)
-    }
-
-    /// What the credentials are bound to; see [`marquee_clouds::Connector::binding`].
-    pub fn binding(&self) -> Value {
+    fn binding(&self) -> Value {
         let endpoint = self.settings.endpoint.as_ref().map(origin);
         let partition = Partition::of_region(self.home_region()).id;
         let role = match &self.credentials {
@@ -98,6 +89,10 @@ impl Config {
         };
         json!({ "cloud": "aws", "type": self.credentials.kind(), "partition": partition, "endpoint": endpoint,
             "role_arn": role })
+    }
+
+    fn describe_credentials(&self) -> Value {
+        self.credentials.describe()
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use marquee_clouds::{
-    Connection, CredentialError, ServerRules,
+    Connection, ConnectionConfig, CredentialError, ServerRules,
     fields::{Fields, optional_object, origin},
 };
 use marquee_types::FieldError;
@@ -52,9 +52,10 @@ pub struct Config {
     pub settings: Settings,
 }
 
-impl Config {
-    /// Reads a connection and holds it against what this server allows.
-    pub fn read(connection: &Connection, rules: &ServerRules) -> Result<Self, CredentialError> {
+impl ConnectionConfig for Config {
+    const ENDPOINTS: &'static [&'static str] = &["endpoint_url", "authority_url", "blob_endpoint_url"];
+
+    fn read(connection: &Connection, rules: &ServerRules) -> Result<Self, CredentialError> {
         let mut errors = Vec::new();
         let credentials = read_credentials(connection.credentials.expose_secret(), rules, &mut errors);
         let settings = read_settings(&connection.settings, rules, &mut errors);
@@ -64,22 +65,7 @@ impl Config {
         }
     }
 
-    /// Reads a connection that was accepted before, whatever is allowed now.
-    pub fn read_any(connection: &Connection) -> Result<Self, CredentialError> {
-        let named = |name: &str| connection.settings.get(name).and_then(Value::as_str).map(str::to_owned);
-        let rules = ServerRules {
-            allowed_endpoints: ["endpoint_url", "authority_url", "blob_endpoint_url"]
-                .into_iter()
-                .filter_map(named)
-                .collect(),
-            allow_loopback_endpoints: true,
-            allow_ambient_credentials: true,
-        };
-        Self::read(connection, &rules)
-    }
-
-    /// What the credentials are bound to; see [`marquee_clouds::Connector::binding`].
-    pub fn binding(&self) -> Value {
+    fn binding(&self) -> Value {
         let (tenant, client) = match &self.credentials {
             Credentials::ClientSecret { tenant, client, .. }
             | Credentials::ClientCertificate { tenant, client, .. }
@@ -96,6 +82,10 @@ impl Config {
             binding["blob_endpoint"] = origin(blobs).into();
         }
         binding
+    }
+
+    fn describe_credentials(&self) -> Value {
+        self.credentials.describe()
     }
 }
 

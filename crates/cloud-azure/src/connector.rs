@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PolicyDocument, PolicyRequest,
-    ServerRules,
+    Adapter, Capabilities, Cloud, CloudError, CredentialError, PolicyDocument, PolicyRequest,
     layers::Policy,
     rest::{self, Clients},
 };
@@ -39,50 +38,26 @@ impl AzureConnector {
     }
 }
 
-impl Connector for AzureConnector {
-    fn kind(&self) -> &'static str {
-        CLOUD
-    }
+impl Adapter for AzureConnector {
+    const KIND: &'static str = CLOUD;
+    const TITLE: &'static str = "Azure";
+    const CAPABILITIES: &'static Capabilities = &CAPABILITIES;
 
-    fn title(&self) -> &'static str {
-        "Azure"
-    }
+    type Config = Config;
 
-    fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
-    }
-
-    fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
+    fn policy(request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
         policy::write(request)
     }
 
-    fn credentials_schema(&self) -> Value {
+    fn credentials_schema() -> Value {
         credentials_schema()
     }
 
-    fn settings_schema(&self) -> Value {
+    fn settings_schema() -> Value {
         settings_schema()
     }
 
-    fn check(&self, connection: &Connection, rules: &ServerRules) -> Result<(), CredentialError> {
-        Config::read(connection, rules).map(|_| ())
-    }
-
-    fn binding(&self, connection: &Connection) -> Result<Value, CredentialError> {
-        // What is bound does not depend on what the server allows today.
-        Ok(Config::read_any(connection)?.binding())
-    }
-
-    fn describe_credentials(&self, connection: &Connection) -> Result<Value, CredentialError> {
-        Ok(Config::read_any(connection)?.credentials.describe())
-    }
-
-    fn connect(
-        &self,
-        connection: &Connection,
-        rules: &ServerRules,
-    ) -> Result<Arc<dyn Cloud>, CredentialError> {
-        let config = Config::read(connection, rules)?;
+    fn open(&self, config: Config) -> Result<Arc<dyn Cloud>, CredentialError> {
         // A connection that trusts an authority of its own has a client of its own.
         let http = match &config.settings.certificate {
             None => self.http.clone(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use marquee_clouds::{
-    Connection, CredentialError, ServerRules,
+    Connection, ConnectionConfig, CredentialError, ServerRules,
     fields::{Fields, optional_object, origin},
 };
 use marquee_types::FieldError;
@@ -42,9 +42,10 @@ pub struct Config {
     pub settings: Settings,
 }
 
-impl Config {
-    /// Reads a connection and holds it against what this server allows.
-    pub fn read(connection: &Connection, rules: &ServerRules) -> Result<Self, CredentialError> {
+impl ConnectionConfig for Config {
+    const ENDPOINTS: &'static [&'static str] = &["endpoint_url"];
+
+    fn read(connection: &Connection, rules: &ServerRules) -> Result<Self, CredentialError> {
         let mut errors = Vec::new();
         let credentials = read_credentials(connection.credentials.expose_secret(), rules, &mut errors);
         let own_project = match &credentials {
@@ -58,25 +59,17 @@ impl Config {
         }
     }
 
-    /// Reads a connection that was accepted before, whatever is allowed now.
-    pub fn read_any(connection: &Connection) -> Result<Self, CredentialError> {
-        let endpoint = connection.settings.get("endpoint_url").and_then(Value::as_str).map(str::to_owned);
-        let rules = ServerRules {
-            allowed_endpoints: endpoint.into_iter().collect(),
-            allow_loopback_endpoints: true,
-            allow_ambient_credentials: true,
-        };
-        Self::read(connection, &rules)
-    }
-
-    /// What the credentials are bound to; see [`marquee_clouds::Connector::binding`].
-    pub fn binding(&self) -> Value {
+    fn binding(&self) -> Value {
         json!({ "cloud": "gcp", "type": self.credentials.kind(), "email": self.credentials.email(),
             "audience": match &self.credentials {
                 Credentials::WorkloadIdentity { audience, .. } => Some(audience),
                 _ => None,
             },
             "project": self.settings.project, "endpoint": self.settings.endpoint.as_ref().map(origin) })
+    }
+
+    fn describe_credentials(&self) -> Value {
+        self.credentials.describe()
     }
 }
 

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, PolicyDocument, PolicyRequest,
-    ServerRules,
+    Adapter, Capabilities, Cloud, CloudError, CredentialError, PolicyDocument, PolicyRequest,
     layers::Policy,
     rest::{self, Clients},
 };
@@ -38,50 +37,26 @@ impl GoogleConnector {
     }
 }
 
-impl Connector for GoogleConnector {
-    fn kind(&self) -> &'static str {
-        CLOUD
-    }
+impl Adapter for GoogleConnector {
+    const KIND: &'static str = CLOUD;
+    const TITLE: &'static str = "Google Cloud";
+    const CAPABILITIES: &'static Capabilities = &CAPABILITIES;
 
-    fn title(&self) -> &'static str {
-        "Google Cloud"
-    }
+    type Config = Config;
 
-    fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
-    }
-
-    fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
+    fn policy(request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
         policy::write(request)
     }
 
-    fn credentials_schema(&self) -> Value {
+    fn credentials_schema() -> Value {
         credentials_schema()
     }
 
-    fn settings_schema(&self) -> Value {
+    fn settings_schema() -> Value {
         settings_schema()
     }
 
-    fn check(&self, connection: &Connection, rules: &ServerRules) -> Result<(), CredentialError> {
-        Config::read(connection, rules).map(|_| ())
-    }
-
-    fn binding(&self, connection: &Connection) -> Result<Value, CredentialError> {
-        // What is bound does not depend on what the server allows today.
-        Ok(Config::read_any(connection)?.binding())
-    }
-
-    fn describe_credentials(&self, connection: &Connection) -> Result<Value, CredentialError> {
-        Ok(Config::read_any(connection)?.credentials.describe())
-    }
-
-    fn connect(
-        &self,
-        connection: &Connection,
-        rules: &ServerRules,
-    ) -> Result<Arc<dyn Cloud>, CredentialError> {
-        let config = Config::read(connection, rules)?;
+    fn open(&self, config: Config) -> Result<Arc<dyn Cloud>, CredentialError> {
         let cloud = Google::new(config, self.http.clone(), self.policy.clone());
         Ok(Arc::new(cloud))
     }

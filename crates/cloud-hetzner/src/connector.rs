@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use marquee_clouds::{
-    Capabilities, Cloud, CloudError, Connection, Connector, CredentialError, ServerRules, layers::Policy,
-    rest,
-};
+use marquee_clouds::{Adapter, Capabilities, Cloud, CloudError, CredentialError, layers::Policy, rest};
 use serde_json::Value;
 
 use crate::{
@@ -34,42 +31,22 @@ impl HetznerConnector {
     }
 }
 
-impl Connector for HetznerConnector {
-    fn kind(&self) -> &'static str {
-        CLOUD
-    }
+impl Adapter for HetznerConnector {
+    const KIND: &'static str = CLOUD;
+    const TITLE: &'static str = "Hetzner Cloud";
+    const CAPABILITIES: &'static Capabilities = &CAPABILITIES;
 
-    fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
-    }
+    type Config = Config;
 
-    fn credentials_schema(&self) -> Value {
+    fn credentials_schema() -> Value {
         credentials_schema()
     }
 
-    fn settings_schema(&self) -> Value {
+    fn settings_schema() -> Value {
         settings_schema()
     }
 
-    fn check(&self, connection: &Connection, rules: &ServerRules) -> Result<(), CredentialError> {
-        Config::read(connection, rules).map(|_| ())
-    }
-
-    fn binding(&self, connection: &Connection) -> Result<Value, CredentialError> {
-        // What is bound does not depend on what the server allows today.
-        Ok(Config::read_any(connection)?.binding())
-    }
-
-    fn describe_credentials(&self, connection: &Connection) -> Result<Value, CredentialError> {
-        Ok(Config::read_any(connection)?.credentials.describe())
-    }
-
-    fn connect(
-        &self,
-        connection: &Connection,
-        rules: &ServerRules,
-    ) -> Result<Arc<dyn Cloud>, CredentialError> {
-        let config = Config::read(connection, rules)?;
+    fn open(&self, config: Config) -> Result<Arc<dyn Cloud>, CredentialError> {
         let cloud = Hetzner::new(config, self.http.clone(), self.policy.clone());
         Ok(Arc::new(cloud))
     }

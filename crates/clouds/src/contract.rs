@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::{
-    Capabilities, CloudError, Objects, PermissionGroup, PolicyDocument, PolicyFormat, PolicyRequest, RawJson,
+    Capabilities, CloudError, Objects, PermissionGroup, PolicyDocument, PolicyRequest, RawJson,
     policy::INVENTORY,
 };
 
@@ -19,17 +19,13 @@ pub trait Connector: Send + Sync {
     fn kind(&self) -> &'static str;
 
     /// The vendor's name for people: `AWS`.
-    fn title(&self) -> &'static str {
-        self.kind()
-    }
+    fn title(&self) -> &'static str;
 
     /// What clouds of this vendor offer.
     fn capabilities(&self) -> &'static Capabilities;
 
     /// Permissions that only one feature needs, off until somebody wants it.
-    fn optional_permissions(&self) -> &'static [PermissionGroup] {
-        &[]
-    }
+    fn optional_permissions(&self) -> &'static [PermissionGroup];
 
     /// Every group of permissions, the one that every credential needs first.
     fn permission_groups(&self) -> Vec<PermissionGroup> {
@@ -40,11 +36,7 @@ pub trait Connector: Send + Sync {
     }
 
     /// What a credential must be allowed, in the vendor's own form. A vendor whose credentials have no policies says so.
-    fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError> {
-        request.refuse_subscription()?;
-        request.format_of(&[PolicyFormat::Text])?;
-        Ok(PolicyDocument::none(self.title()))
-    }
+    fn policy(&self, request: &PolicyRequest) -> Result<PolicyDocument, FieldError>;
 
     /// JSON Schema (as in OpenAPI 3.1) of the credentials this vendor takes, a `oneOf` over `type`.
     fn credentials_schema(&self) -> Value;

@@ -6,11 +6,12 @@
 //! (reading credentials and settings strictly), [`paging`], [`attributes`] (what they mean), and for clouds that speak JSON
 //! [`rest`] and [`draft`].
 //!
-//! An adapter is a crate with a [`Connector`]: it turns credentials and settings into a [`Cloud`]. It knows
+//! An adapter is a crate with an [`Adapter`], which is a [`Connector`]: it turns credentials and settings into a [`Cloud`]. It knows
 //! nothing of organizations, databases or HTTP routes, and nothing here knows a vendor.
 
 #[cfg(feature = "conformance")]
 pub mod account;
+pub mod adapter;
 pub mod attributes;
 pub mod capability;
 #[cfg(feature = "conformance")]
@@ -30,6 +31,7 @@ pub mod rest;
 #[cfg(feature = "conformance")]
 pub mod rights;
 
+pub use adapter::{Adapter, ConnectionConfig};
 pub use capability::{Capabilities, PermissionNeed};
 pub use contract::{
     Cloud, CloudRegion, CloudService, Connection, ConnectionTest, Connector, CredentialError, Identity,

@@ -64,6 +64,12 @@ impl Baseline {
     }
 }
 
+/// A written table of what does not work without a permission, as [`Baseline::broken`] finds it.
+pub fn table<'a>(written: &[(&'a str, &[&str])]) -> BTreeMap<&'a str, BTreeSet<String>> {
+    let owned = |features: &[&str]| features.iter().map(|&one| one.to_owned()).collect();
+    written.iter().map(|(permission, features)| (*permission, owned(features))).collect()
+}
+
 /// Whether looking up gives what the listing gave.
 async fn look_ups(cloud: &dyn Cloud, scope: &Scope, resources: &[Observed]) -> bool {
     let mut counts: BTreeMap<(ResourceKind, bool, &str), usize> = BTreeMap::new();

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, stream};
 use marquee_cloud_aws::permissions::CAPABILITIES;
-use marquee_clouds::{Cloud, Connector as _, PermissionStatus, PolicyRequest, rights::Baseline};
+use marquee_clouds::{
+    Cloud, Connector as _, PermissionStatus, PolicyRequest,
+    rights::{Baseline, table},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -157,10 +160,7 @@ async fn the_policy_is_enough() {
 
 /// What is broken without an action, held against the table but for what is `unseen`.
 fn settle(found: &BTreeMap<&str, BTreeSet<String>>, unseen: &[(&str, &str)]) {
-    let mut wanted: BTreeMap<&str, BTreeSet<String>> = BREAKS
-        .iter()
-        .map(|(action, features)| (*action, features.iter().map(|&one| one.to_owned()).collect()))
-        .collect();
+    let mut wanted: BTreeMap<&str, BTreeSet<String>> = table(BREAKS);
     for (action, feature) in unseen {
         assert!(wanted.get_mut(action).unwrap().remove(*feature), "{action}: {feature}");
     }

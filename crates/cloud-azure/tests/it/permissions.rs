@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use marquee_cloud_azure::{AzureConnector, permissions::PERMISSIONS};
 use marquee_clouds::{
-    Cloud, Connector as _, PermissionStatus, PolicyFormat, PolicyRequest, rights::Baseline,
+    Cloud, Connector as _, PermissionStatus, PolicyFormat, PolicyRequest,
+    rights::{Baseline, table},
 };
 use marquee_types::Clock;
 use serde_json::{Value, json};
@@ -108,18 +109,14 @@ async fn the_role_is_enough() {
 async fn without_any_one_permission_its_feature_breaks_and_the_test_names_it() {
     let simulator = simulator().await;
     let baseline = Baseline::of(&*cloud(&connection(&simulator, |_| {})), &[]).await;
-    let mut found: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for need in PERMISSIONS {
         simulator.world().faults.clear();
         simulator.fault(json!({ "kind": "denied", "permissions": [need.permission] })).unwrap();
         // What another cloud of the connection has learned is not known to this one.
         let limited = cloud(&connection(&simulator, |_| {}));
-        found.insert(need.permission, baseline.broken(&*limited, |_| true).await.into_iter().collect());
+        found.insert(need.permission, baseline.broken(&*limited, |_| true).await);
         assert_eq!(tested(&*limited, PermissionStatus::Missing).await, [need.permission].into());
     }
-    let wanted: BTreeMap<&str, Vec<String>> = BREAKS
-        .iter()
-        .map(|(permission, features)| (*permission, features.iter().map(|&one| one.to_owned()).collect()))
-        .collect();
-    assert_eq!(found, wanted);
+    assert_eq!(found, table(BREAKS));
 }

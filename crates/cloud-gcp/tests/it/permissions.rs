@@ -7,8 +7,11 @@ use std::{
 
 use marquee_cloud_gcp::{GoogleConnector, config::Config, credentials::TokenRing, permissions::PERMISSIONS};
 use marquee_clouds::{
-    Cloud, Connector as _, Layers, PermissionStatus, PolicyFormat, PolicyRequest, ServerRules,
-    layers::Policy, rest::Tokens as _, rights::Baseline,
+    Cloud, ConnectionConfig as _, Connector as _, Layers, PermissionStatus, PolicyFormat, PolicyRequest,
+    ServerRules,
+    layers::Policy,
+    rest::Tokens as _,
+    rights::{Baseline, table},
 };
 use marquee_simulator::Simulator;
 use secrecy::ExposeSecret as _;
@@ -114,18 +117,14 @@ async fn without_any_one_permission_its_feature_breaks_and_the_test_names_it() {
     let simulator = simulator().await;
     make_things_of_no_region(&simulator).await;
     let baseline = Baseline::of(&*cloud(&connection(&simulator, |_| {})), &[]).await;
-    let mut found: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for need in PERMISSIONS {
         simulator.world().faults.clear();
         simulator.fault(json!({ "kind": "denied", "permissions": [need.permission] })).unwrap();
         // What another cloud of the connection has learned is not known to this one.
         let limited = cloud(&connection(&simulator, |_| {}));
-        found.insert(need.permission, baseline.broken(&*limited, |_| true).await.into_iter().collect());
+        found.insert(need.permission, baseline.broken(&*limited, |_| true).await);
         assert_eq!(tested(&*limited, PermissionStatus::Missing).await, [need.permission].into());
     }
-    let wanted: BTreeMap<&str, Vec<String>> = BREAKS
-        .iter()
-        .map(|(permission, features)| (*permission, features.iter().map(|&one| one.to_owned()).collect()))
-        .collect();
-    assert_eq!(found, wanted);
+    assert_eq!(found, table(BREAKS));
 }
