@@ -15,6 +15,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     cloud: "aws",
     inventory: ResourceKind::ALL,
     permissions: &PERMISSIONS,
+    abilities: &[],
     rate_limits: RATE_LIMITS,
 };
 

@@ -35,8 +35,13 @@ pub const KINDS: &[ResourceKind] = &[
 ];
 
 /// What Azure offers Marquee.
-pub static CAPABILITIES: Capabilities =
-    Capabilities { cloud: "azure", inventory: KINDS, permissions: PERMISSIONS, rate_limits: RATE_LIMITS };
+pub static CAPABILITIES: Capabilities = Capabilities {
+    cloud: "azure",
+    inventory: KINDS,
+    permissions: PERMISSIONS,
+    abilities: &[],
+    rate_limits: RATE_LIMITS,
+};
 
 /// How often a principal may ask: the resource manager documents its reads, of all services together.
 const RATE_LIMITS: &[RateLimit] = &[RateLimit {

@@ -28,8 +28,13 @@ pub const KINDS: &[ResourceKind] = &[
 ];
 
 /// What Google Cloud offers Marquee.
-pub static CAPABILITIES: Capabilities =
-    Capabilities { cloud: "gcp", inventory: KINDS, permissions: PERMISSIONS, rate_limits: RATE_LIMITS };
+pub static CAPABILITIES: Capabilities = Capabilities {
+    cloud: "gcp",
+    inventory: KINDS,
+    permissions: PERMISSIONS,
+    abilities: &[],
+    rate_limits: RATE_LIMITS,
+};
 
 /// How often a project may ask: Compute Engine documents its reads.
 const RATE_LIMITS: &[RateLimit] = &[RateLimit {

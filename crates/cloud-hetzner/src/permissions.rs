@@ -20,8 +20,13 @@ pub const KINDS: &[ResourceKind] = &[
 ];
 
 /// What Hetzner Cloud offers Marquee.
-pub static CAPABILITIES: Capabilities =
-    Capabilities { cloud: "hetzner", inventory: KINDS, permissions: &[READ], rate_limits: RATE_LIMITS };
+pub static CAPABILITIES: Capabilities = Capabilities {
+    cloud: "hetzner",
+    inventory: KINDS,
+    permissions: &[READ],
+    abilities: &[],
+    rate_limits: RATE_LIMITS,
+};
 
 /// How often a project may ask.
 const RATE_LIMITS: &[RateLimit] = &[RateLimit {

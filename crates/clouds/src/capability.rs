@@ -2,7 +2,7 @@
 
 use marquee_types::ResourceKind;
 
-use crate::layers::RateLimit;
+use crate::{Ability, layers::RateLimit};
 
 /// What one adapter offers.
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub struct Capabilities {
     pub cloud: &'static str,
     /// The kinds its inventory lists.
     pub inventory: &'static [ResourceKind],
+    /// What can be done to what exists, and what comes with it.
+    pub abilities: &'static [Ability],
     /// The permissions it calls for, and what each is for.
     pub permissions: &'static [PermissionNeed],
     /// How often the vendor says that it may be called: the layers keep to it.

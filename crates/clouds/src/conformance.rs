@@ -7,6 +7,7 @@
 
 #![expect(clippy::panic, reason = "a check fails by panicking: it is part of a test")]
 
+pub mod changes;
 pub mod front;
 pub mod objects;
 pub mod odd;

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::{
-    Capabilities, CloudError, Objects, PermissionGroup, PolicyDocument, PolicyRequest, RawJson,
+    Capabilities, Changes, CloudError, Objects, PermissionGroup, PolicyDocument, PolicyRequest, RawJson,
     policy::INVENTORY,
 };
 
@@ -111,6 +111,11 @@ pub trait Cloud: Send + Sync {
 
     /// The inventory, if this cloud has one.
     fn inventory(&self) -> Option<&dyn Inventory> {
+        None
+    }
+
+    /// Changing what exists, if this cloud lets us.
+    fn changes(&self) -> Option<&dyn Changes> {
         None
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`contract`] (the traits and what they exchange), [`capability`] (which parts a cloud has,
 //! as data), [`policy`] (what a credential must be allowed), [`error`] (a failure with its retry verdict), [`objects`] (what
-//! lies in buckets), then [`layers`], which every call goes through. What adapters share stands beside them: [`fields`]
+//! lies in buckets), [`changes`] (changing what exists), then [`layers`], which every call goes through. What adapters share stands beside them: [`fields`]
 //! (reading credentials and settings strictly), [`paging`], [`attributes`] (what they mean), and for clouds that speak JSON
 //! [`rest`] and [`draft`].
 //!
@@ -14,6 +14,7 @@ pub mod account;
 pub mod adapter;
 pub mod attributes;
 pub mod capability;
+pub mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod contract;
@@ -33,6 +34,7 @@ pub mod rights;
 
 pub use adapter::{Adapter, ConnectionConfig};
 pub use capability::{Capabilities, PermissionNeed};
+pub use changes::{Ability, Action, ActionName, Change, Changes, Disturbance, Progress, Ticket, Token, Undo};
 pub use contract::{
     Cloud, CloudRegion, CloudService, Connection, ConnectionTest, Connector, CredentialError, Identity,
     Inventory, Observed, ObservedRelation, Page, PageSink, PermissionCheck, PermissionStatus, Scope,
