@@ -43,7 +43,12 @@ impl Scheduler {
             return Ok(());
         }
         actions::start_sync(&self.app, &mut tx, due.provider, format!("reconciler:{SCHEDULER}")).await?;
-        syncs::schedule(&mut tx, due.provider, self.app.clock.now() + jittered(due.interval_seconds)).await?;
+        syncs::schedule(
+            &mut tx,
+            due.provider,
+            self.app.clock.now() + shortened(due.interval_seconds, rand::random()),
+        )
+        .await?;
         Ok(tx.commit().await?)
     }
 }
@@ -90,11 +95,26 @@ fn context(due: Due) -> OrgContext {
     }
 }
 
-/// The interval, a tenth shorter or longer by chance, so that providers do not march in step.
-fn jittered(interval_seconds: i32) -> TimeDelta {
-    let factor = rand::random_range(0.9..1.1);
+/// The interval, shorter by a twentieth to a fifth as `chance` (0 to 1) has it: so providers do not march in step, and what
+/// is left of the interval is time to be found due and to be listed, for nothing to be older than the interval.
+fn shortened(interval_seconds: i32, chance: f64) -> TimeDelta {
+    let factor = 0.8 + 0.15 * chance;
     let millis = f64::from(interval_seconds) * 1_000.0 * factor;
     #[expect(clippy::cast_possible_truncation, reason = "an interval of at most a week in milliseconds")]
     let millis = millis as i64;
     TimeDelta::milliseconds(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::shortened;
+
+    #[test]
+    fn a_sync_is_asked_for_before_what_is_known_is_too_old() {
+        assert_eq!(shortened(300, 0.0), TimeDelta::seconds(240));
+        assert_eq!(shortened(300, 1.0), TimeDelta::seconds(285));
+        assert_eq!(shortened(604_800, 0.5), TimeDelta::seconds(529_200));
+    }
 }
