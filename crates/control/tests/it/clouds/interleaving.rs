@@ -222,3 +222,18 @@ async fn pages_of_google_come_in_any_way() {
 async fn pages_of_hetzner_come_in_any_way() {
     pages_in_any_way(FaceName::Hetzner).await;
 }
+
+/// More is left out than is looked up by id, twice in a row, and all of it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_is_caught_leaving_things_out_deletes_nothing() {
+    let season = Season::in_world(FaceName::Google, plan(FaceName::Google)).await;
+    season.make("many", 60);
+    season.synced().await;
+    assert_eq!(season.known().await.len(), 132);
+    let round = Round { items: 2, doubled: false, missing: true, failing: 0.0, changes: Vec::new() };
+    for name in ["once", "twice", "thrice"] {
+        season.round(name, &round).await.unwrap();
+    }
+    season.synced().await;
+    assert_eq!(season.known().await, season.held());
+}

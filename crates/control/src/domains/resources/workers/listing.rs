@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
-use marquee_clouds::{CloudError, Inventory, Page, PageSink, Scope};
+use marquee_clouds::{CloudError, Inventory, Observed, Page, PageSink, Scope};
 use marquee_db::{Org, OrgContext, Tx};
 use marquee_jobs::{StepContext, StepError};
-use marquee_types::ProviderId;
+use marquee_types::{ProviderId, ResourceState};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -181,7 +181,7 @@ async fn missing(
 }
 
 /// Decides on what is missing: gone if the cloud says so by id, or if this is the second complete listing
-/// without it; marked otherwise.
+/// without it; marked otherwise. A listing that is caught leaving out what is there decides nothing by itself.
 async fn second_look(
     inventory: &dyn Inventory,
     scope: &Scope,
@@ -202,16 +202,19 @@ async fn second_look(
         .collect()
         .await;
     let (mut gone, mut unsure, mut there) = (Vec::new(), Vec::new(), Page::default());
+    let exists = |found: &Observed| found.state != ResourceState::Deleted;
+    let caught = looked_up.iter().any(|(_, found)| matches!(found, Ok(Some(found)) if exists(found)));
+    let believed = |resource: &Missing| resource.since.is_some() && !caught;
     for (resource, found) in looked_up {
         match found {
             Ok(None) => gone.push(resource.id),
             Ok(Some(observed)) => there.resources.push(observed),
-            Err(_) if resource.since.is_some() => gone.push(resource.id),
+            Err(_) if believed(&resource) => gone.push(resource.id),
             Err(_) => unsure.push(resource.id),
         }
     }
     for resource in rest {
-        if resource.since.is_some() { gone.push(resource.id) } else { unsure.push(resource.id) }
+        if believed(&resource) { gone.push(resource.id) } else { unsure.push(resource.id) }
     }
     if !there.resources.is_empty() {
         let before = writer.counts;
