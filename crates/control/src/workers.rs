@@ -13,6 +13,7 @@ use crate::{
 pub fn workers(app: &App) -> Workers {
     let registry = Registry::new()
         .operation(resources::SyncOperation::new(app.clone()))
+        .operation(resources::ChangeOperation::new(app.clone()))
         .job(resources::RetireProvider::new(app.clone()))
         .reconciler(resources::Scheduler::new(app.clone()))
         .reconciler(identity::CleanUp);

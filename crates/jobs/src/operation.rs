@@ -155,10 +155,10 @@ pub async fn pause_operation(
     Ok(PauseOutcome::Accepted)
 }
 
-/// Lets a paused operation go on where it stopped.
+/// Lets a paused operation go on where it stopped; one that was asked to pause and has not yet come to it does not.
 pub async fn resume_operation(tx: &mut Tx<Org>, id: OperationId) -> Result<PauseOutcome, DbError> {
     let Some(state) = record::lock(tx, id).await? else { return Ok(PauseOutcome::NotFound) };
-    if state != OperationState::Paused {
+    if state != OperationState::Paused && !record::is_to_pause(tx, id).await? {
         return Ok(PauseOutcome::Refused(state));
     }
     record::resume(tx, id).await?;

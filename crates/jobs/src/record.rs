@@ -179,6 +179,15 @@ pub(crate) async fn request_pause(tx: &mut Tx<Org>, id: OperationId, reason: &st
     tx.execute(PAUSE, &[&organization(tx), &id.uuid(), &reason]).await.map(drop)
 }
 
+const IS_TO_PAUSE: &str = "
+SELECT pause_reason IS NOT NULL AND state IN ('pending', 'running', 'undoing')
+FROM operations WHERE organization_id = $1 AND id = $2";
+
+/// Whether the operation, locked before, was asked to pause and has not come to it.
+pub(crate) async fn is_to_pause(tx: &mut Tx<Org>, id: OperationId) -> Result<bool, DbError> {
+    Ok(tx.query_one(IS_TO_PAUSE, &[&organization(tx), &id.uuid()]).await?.get(0))
+}
+
 // Where it goes on is told by what was recorded: an error is set when undoing begins.
 const RESUME: &str = "
 UPDATE operations

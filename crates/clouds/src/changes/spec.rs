@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// Tags by key.
 pub type TagMap = BTreeMap<String, String>;
 
 /// An instance to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InstanceSpec {
     /// Its name.
@@ -33,13 +34,14 @@ pub struct InstanceSpec {
     /// A public key (OpenSSH's form) that may log in; AWS: the name of a key pair goes into the extension `key_name`.
     pub ssh_key: Option<String>,
     /// Tags.
-    pub tags: TagMap,
+    pub tags: BTreeMap<String, String>,
     /// What only this vendor has.
+    #[schema(value_type = Object)]
     pub extensions: Map<String, Value>,
 }
 
 /// A size, in the vendor's word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Size {
     /// The vendor's size: `m7g.large`.
@@ -47,17 +49,17 @@ pub struct Size {
 }
 
 /// Something that gets a name.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Named {
     /// Its name.
     pub name: String,
     /// Tags.
-    pub tags: TagMap,
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A disk to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DiskSpec {
     /// Its name.
@@ -71,13 +73,14 @@ pub struct DiskSpec {
     /// The native id of the snapshot it is made from.
     pub snapshot: Option<String>,
     /// Tags.
-    pub tags: TagMap,
+    pub tags: BTreeMap<String, String>,
     /// What only this vendor has.
+    #[schema(value_type = Object)]
     pub extensions: Map<String, Value>,
 }
 
 /// To which instance a disk is attached, and as what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {
     /// The native id of the instance.
@@ -88,7 +91,7 @@ pub struct Attachment {
 }
 
 /// How large a disk becomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Growth {
     /// Its size then, in GiB.
@@ -97,7 +100,7 @@ pub struct Growth {
 
 /// A database server to be made. Its administrator gets a password that nobody is told, Marquee included: AWS keeps it in Secrets
 /// Manager, elsewhere it is random and forgotten, and set anew with the vendor's own tools.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseSpec {
     /// Its name.
@@ -117,13 +120,14 @@ pub struct DatabaseSpec {
     /// Days that automatic backups are kept.
     pub backup_retention_days: Option<u32>,
     /// Tags.
-    pub tags: TagMap,
+    pub tags: BTreeMap<String, String>,
     /// What only this vendor has.
+    #[schema(value_type = Object)]
     pub extensions: Map<String, Value>,
 }
 
 /// A database to be made from another or from its copy.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RestoreSpec {
     /// The name of the new one.
@@ -131,11 +135,11 @@ pub struct RestoreSpec {
     /// The vendor's size; that of the original if left out.
     pub size: Option<String>,
     /// Tags.
-    pub tags: TagMap,
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A database to be made as another was at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreToTimeSpec {
     /// The time.
@@ -147,11 +151,11 @@ pub struct RestoreToTimeSpec {
     pub size: Option<String>,
     /// Tags.
     #[serde(default)]
-    pub tags: TagMap,
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A bucket to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BucketSpec {
     /// Its name.
@@ -159,13 +163,14 @@ pub struct BucketSpec {
     /// Whether former versions of objects are kept.
     pub versioning: bool,
     /// Tags.
-    pub tags: TagMap,
+    pub tags: BTreeMap<String, String>,
     /// What only this vendor has.
+    #[schema(value_type = Object)]
     pub extensions: Map<String, Value>,
 }
 
 /// Whether former versions of objects are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Versioning {
     /// Whether they are.
@@ -173,7 +178,7 @@ pub struct Versioning {
 }
 
 /// The rules by which objects expire; none, if empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lifecycle {
     /// The rules.
@@ -181,7 +186,7 @@ pub struct Lifecycle {
 }
 
 /// A rule by which objects expire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifecycleRule {
     /// Objects whose names begin so; all, if empty.
@@ -196,7 +201,7 @@ pub struct LifecycleRule {
 }
 
 /// By which key objects are encrypted.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Encryption {
     /// The vendor's id of a key of the account's own; the vendor's key if left out.
@@ -204,7 +209,7 @@ pub struct Encryption {
 }
 
 /// Whether whatever would make objects public is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublicAccess {
     /// Whether it is.
@@ -212,7 +217,7 @@ pub struct PublicAccess {
 }
 
 /// A scaling group to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScalingGroupSpec {
     /// Its name.
@@ -224,11 +229,11 @@ pub struct ScalingGroupSpec {
     /// The zones its instances lie in; the vendor's choice if empty.
     pub zones: Vec<String>,
     /// Tags.
-    pub tags: TagMap,
+    pub tags: BTreeMap<String, String>,
 }
 
 /// How many instances. What is left out stays as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scale {
     /// At least.
@@ -243,7 +248,7 @@ pub struct Scale {
 }
 
 /// An instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceRef {
     /// Its native id.
@@ -254,7 +259,7 @@ pub struct InstanceRef {
 }
 
 /// Which set of records.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordKey {
     /// The full name, without a dot at its end.
@@ -268,7 +273,7 @@ pub struct RecordKey {
 }
 
 /// The records of one name and type.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordSet {
     /// Which.
@@ -299,11 +304,11 @@ marquee_types::words! {
 }
 
 /// Tags to be set and removed; others stay.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tags {
     /// To be set.
-    pub set: TagMap,
+    pub set: BTreeMap<String, String>,
     /// Keys to be removed.
     pub remove: Vec<String>,
 }

@@ -5,7 +5,10 @@ use http::{HeaderMap, Uri};
 use marquee_db::{Anonymous, Org, Tx};
 use marquee_types::{Permission, id::Id};
 
-use super::actor::{Actor, RequestMeta};
+use super::{
+    actor::{Actor, RequestMeta},
+    decode::OnConflict,
+};
 use crate::{app::App, fault::Fault};
 
 /// One request of an actor who may make it.
@@ -19,6 +22,8 @@ pub struct Call {
     pub meta: RequestMeta,
     /// Whether nothing is to be changed: say what would happen.
     pub validate_only: bool,
+    /// What to do while another operation has the thing in hand.
+    pub on_conflict: OnConflict,
     /// The version that `If-Match` names.
     pub if_match: Option<i64>,
     /// The audit verb of a change's route; none of a read's.
@@ -39,6 +44,11 @@ impl Call {
     /// The value of a path parameter.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.path.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The verb under which this change is audited; empty for a read.
+    pub fn verb(&self) -> &'static str {
+        self.action.unwrap_or_default()
     }
 
     /// Refuses unless the actor has one more permission than the route's own.

@@ -15,6 +15,18 @@ pub struct WriteQuery {
     /// Say what would happen and change nothing.
     #[serde(default)]
     pub validate_only: bool,
+    /// What to do while another operation has the thing in hand.
+    pub on_conflict: Option<OnConflict>,
+}
+
+marquee_types::words! {
+    /// What to do while another operation has the thing in hand.
+    pub enum OnConflict {
+        /// Refuse at once, with 409.
+        Refuse = "refuse",
+        /// Come next: the operation is paused until the other is done.
+        Wait = "wait",
+    }
 }
 
 /// The body as JSON.

@@ -19,7 +19,7 @@ use metrics::{Counter, Histogram, counter, histogram};
 use super::{
     actor::{Actor, RequestMeta},
     call::{Call, PublicCall, RawCall},
-    decode,
+    decode::{self, OnConflict},
     endpoint::{Access, BODY_LIMIT, Endpoint, Handler, RateClass},
     idempotency,
     limits::Standing,
@@ -123,6 +123,7 @@ async fn serve(
         actor,
         meta: meta.clone(),
         validate_only: false,
+        on_conflict: OnConflict::Refuse,
         if_match: None,
         action: row.audit,
         idempotency: None,
@@ -210,7 +211,12 @@ fn permit(row: &Endpoint, actor: &Actor) -> Result<(), Fault> {
 }
 
 fn conditions(row: &Endpoint, call: &mut Call, raw: &RawCall) -> Result<(), Fault> {
-    call.validate_only = decode::query::<decode::WriteQuery>(raw)?.validate_only;
+    let query = decode::query::<decode::WriteQuery>(raw)?;
+    call.validate_only = query.validate_only;
+    if query.on_conflict.is_some() && !row.waits {
+        return Err(Fault::invalid("?on_conflict", "this route does not offer it"));
+    }
+    call.on_conflict = query.on_conflict.unwrap_or(OnConflict::Refuse);
     if call.validate_only && !row.validates {
         return Err(Fault::invalid("?validate_only", "this route does not offer it"));
     }

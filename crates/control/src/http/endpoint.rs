@@ -101,6 +101,10 @@ pub enum Handler {
 
 /// One row of the ledger.
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is something a route offers or does not, apart from the others"
+)]
 pub struct Endpoint {
     /// `noun.verb`, unique; the OpenAPI operation id and, unless GET, the audit verb.
     pub id: &'static str,
@@ -120,6 +124,8 @@ pub struct Endpoint {
     pub conditional: bool,
     /// Whether `validate_only` is taken.
     pub validates: bool,
+    /// Whether `on_conflict` is taken.
+    pub waits: bool,
     /// How it is limited.
     pub rate: RateClass,
     /// The status of success.
@@ -415,6 +421,7 @@ impl Endpoint {
             idempotent: false,
             conditional: false,
             validates: false,
+            waits: false,
             rate: RateClass::Read,
             success: StatusCode::OK,
             time_limit: TIME_LIMIT,
@@ -464,6 +471,16 @@ impl Endpoint {
     pub fn validates(mut self) -> Self {
         self.validates = true;
         self
+    }
+
+    /// Starts an operation on a thing that only one may have in hand: also takes `?validate_only=true` and `?on_conflict=`, both
+    /// honoured by the handler ([`Call::on_conflict`]).
+    #[must_use]
+    pub fn changes(mut self) -> Self {
+        self.waits = true;
+        // What is changed is the cloud's, and the plan is made again with what it says then: there is no version to match.
+        self.conditional = false;
+        self.starts_operation().validates()
     }
 
     /// Calls a cloud before it answers, and is limited as such.

@@ -24,6 +24,7 @@ pub mod trace;
 
 pub use actor::{Actor, Credential, Principal, RequestMeta};
 pub use call::{Call, PublicCall};
+pub use decode::OnConflict;
 pub use endpoint::{Access, Endpoint, NoBody, NoContent, NoQuery, RateClass};
 pub use paging::{Page, Paging};
 pub use reply::Reply;

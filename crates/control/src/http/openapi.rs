@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{RefOr, schema::Schema};
 
-use super::endpoint::{Access, Endpoint, NamedSchema};
+use super::{
+    decode::OnConflict,
+    endpoint::{Access, Endpoint, NamedSchema},
+};
 
 /// The document of these rows. Deterministic: the same rows give the same bytes.
 pub fn document(rows: &[Endpoint]) -> Value {
@@ -108,6 +111,11 @@ fn parameters(row: &Endpoint) -> Vec<Value> {
     if row.validates {
         parameters.push(json!({ "name": "validate_only", "in": "query", "required": false,
             "description": "Say what would happen and change nothing.", "schema": { "type": "boolean" } }));
+    }
+    if row.waits {
+        parameters.push(json!({ "name": "on_conflict", "in": "query", "required": false,
+            "description": "While another operation has the thing in hand: refuse (409), or wait and come next.",
+            "schema": { "type": "string", "enum": OnConflict::WORDS, "default": "refuse" } }));
     }
     if row.idempotent {
         parameters.push(header(

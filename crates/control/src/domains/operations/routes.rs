@@ -7,7 +7,7 @@ use marquee_types::Permission;
 
 use super::{
     actions, store,
-    wire::{ListOperations, Operation, OperationDetail, Wait},
+    wire::{ListOperations, Operation, OperationDetail, PauseOperation, Wait},
 };
 use crate::{
     fault::Fault,
@@ -35,6 +35,15 @@ pub fn routes() -> Vec<Endpoint> {
             cancel,
         )
         .summary("Ask an operation to stop at its next step"),
+        Endpoint::post("operations.pause", "/api/operations/{id}/pause", Permission::OperationsPause, pause)
+            .summary("Ask an operation to pause at its next step"),
+        Endpoint::post(
+            "operations.resume",
+            "/api/operations/{id}/resume",
+            Permission::OperationsResume,
+            resume,
+        )
+        .summary("Let a paused operation go on where it stopped"),
     ]
 }
 
@@ -63,4 +72,14 @@ async fn wait(call: Call, query: Wait) -> Result<Reply<Operation>, Fault> {
 async fn cancel(call: Call, _: NoBody) -> Result<Reply<Operation>, Fault> {
     let id = call.id("operation")?;
     Ok(Reply::new(actions::cancel(&call, id).await?).status(StatusCode::ACCEPTED))
+}
+
+async fn pause(call: Call, body: PauseOperation) -> Result<Reply<Operation>, Fault> {
+    let id = call.id("operation")?;
+    Ok(Reply::new(actions::pause(&call, id, &body.reason).await?).status(StatusCode::ACCEPTED))
+}
+
+async fn resume(call: Call, _: NoBody) -> Result<Reply<Operation>, Fault> {
+    let id = call.id("operation")?;
+    Ok(Reply::new(actions::resume(&call, id).await?).status(StatusCode::ACCEPTED))
 }

@@ -86,6 +86,14 @@ pub struct ListOperations {
     pub cursor: Option<String>,
 }
 
+/// Why an operation is to pause.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseOperation {
+    /// Shown with it: 1 to 500 characters.
+    pub reason: String,
+}
+
 /// How long to wait.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

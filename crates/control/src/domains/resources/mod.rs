@@ -18,6 +18,16 @@
 //! * A sync that is killed goes on where it was: scopes that are done stay done, the rest are listed again,
 //!   and writing a page twice is the same as writing it once.
 //!
+//! What changes promise:
+//!
+//! * A **change** is asked for, planned, and carried out by an operation: stop, resize, start again. The plan says before
+//!   anything is done what it disturbs and what cannot be taken back; it is made again with what the cloud says when the
+//!   operation begins, and if that would be worse, nothing is done.
+//! * **Nothing is made twice.** Each step has a token that stays the same at every attempt.
+//! * **All or nothing.** If a step fails, those before it are taken back, in reverse; what cannot be is reported.
+//! * **One at a time.** A resource is in the hand of one operation; a second is refused, or waits if its caller says so.
+//! * A **protected** resource is not changed; lifting the protection is a call of its own.
+//!
 //! [`workers`] lists and compares; [`store`] has all the SQL, and the language of lists.
 
 mod actions;
@@ -28,4 +38,6 @@ mod wire;
 mod workers;
 
 pub use routes::routes;
-pub use workers::{RetireProvider, SCHEDULER, Scheduler, SyncOperation, retire, retire_in_any_case};
+pub use workers::{
+    ChangeOperation, RetireProvider, SCHEDULER, Scheduler, SyncOperation, retire, retire_in_any_case,
+};

@@ -80,7 +80,7 @@ fn plan(face: FaceName) -> Plan {
 }
 
 /// Where the vendor's face keeps its disks.
-fn shelf(face: FaceName) -> &'static str {
+pub fn shelf(face: FaceName) -> &'static str {
     match face {
         FaceName::Aws => "ec2/volume",
         FaceName::Azure => "Microsoft.Compute/disks",
@@ -90,7 +90,7 @@ fn shelf(face: FaceName) -> &'static str {
 }
 
 /// The vendor's short id of a disk, as its native id ends.
-fn short(id: &str) -> String {
+pub fn short(id: &str) -> String {
     id.rsplit('/').next().unwrap_or(id).to_lowercase()
 }
 

@@ -2,6 +2,7 @@
 //! in every kind of trouble.
 
 mod bed;
+mod changes;
 mod interleaving;
 mod story;
 mod trouble;

@@ -2,7 +2,10 @@
 //!
 //! A row of the ledger without a fixture fails the tests that are derived from it: nothing is exempt.
 
+use std::collections::BTreeMap;
+
 use marquee_control::http::Endpoint;
+use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
 use serde_json::{Value, json};
 
 use crate::support::{Account, Answer, Client, PASSWORD, Tenant};
@@ -25,6 +28,40 @@ impl Prepared {
     }
 }
 
+/// A provider with resources of many kinds, whose cloud has stopped answering: what is asked of it begins and does not end.
+struct Stuck {
+    provider: String,
+    /// A resource of each kind.
+    resources: BTreeMap<String, String>,
+    _simulator: Simulator,
+}
+
+impl Stuck {
+    async fn make(owner: &Client) -> Self {
+        let now = Some("2026-06-20T12:00:00Z".parse().unwrap());
+        let options = Options { now, speed: 0.0, ..Options::new(built_in("wedding-season").unwrap()) };
+        let simulator = Simulator::start(options).await.unwrap();
+        let account =
+            simulator.world().plan.accounts.iter().find(|account| account.face == FaceName::Aws).unwrap();
+        let mut body = simulator.provider(account).unwrap();
+        body["sync_interval_seconds"] = json!(604_800);
+        body["verify"] = json!(false);
+        let provider = id(&owner.post("/api/cloud/providers", body).await.expect(201));
+        owner.sync(&provider).await;
+        simulator.fault(json!({ "kind": "hanging", "face": "aws" })).unwrap();
+        let found = owner.all(&format!("/api/cloud/resources?filter=provider_id%3D%22{provider}%22")).await;
+        let kind = |found: &Value| found["kind"].as_str().unwrap().to_owned();
+        let resources = found.iter().map(|found| (kind(found), id(found))).collect();
+        Self { provider, resources, _simulator: simulator }
+    }
+
+    /// A request to change one of a kind; it comes next if another is at it.
+    fn change(&self, row: &Endpoint, kind: &str, body: Option<Value>) -> Prepared {
+        let id = self.resources.get(kind).unwrap_or_else(|| panic!("the world has no {kind}"));
+        Prepared { path: format!("{}?on_conflict=wait", row.path.replace("{id}", id)), body }
+    }
+}
+
 /// What fixtures are made of: an account at moto, and a provider connected to it that nothing destroys.
 pub struct Stock {
     pub account: Account,
@@ -32,6 +69,7 @@ pub struct Stock {
     pub resource: String,
     pub sync: String,
     pub operation: String,
+    stuck: Stuck,
     counter: std::cell::Cell<u32>,
     silent: std::cell::RefCell<Vec<std::net::TcpListener>>,
 }
@@ -55,6 +93,7 @@ impl Stock {
             resource,
             sync,
             operation,
+            stuck: Stuck::make(&tenant.owner).await,
             counter: std::cell::Cell::new(0),
             silent: std::cell::RefCell::default(),
         }
@@ -98,10 +137,59 @@ impl Stock {
             | "providers.sync" | "providers.scopes" => with(&self.provider, None),
             "providers.policy" => Prepared { path: row.path.replace("{kind}", "aws"), body: None },
             "resources.get" | "resources.history" | "resources.related" => with(&self.resource, None),
+            "resources.protect" => with(&self.resource, Some(json!({ "reason": "Saturday" }))),
+            "resources.protection" | "resources.unprotect" => {
+                let path = format!("/api/cloud/resources/{}/protect", self.resource);
+                owner.post(&path, json!({ "reason": "Saturday" })).await.expect(200);
+                with(&self.resource, None)
+            }
+            id if id.starts_with("resources.") && row.waits => self.changing(row),
             "syncs.get" => with(&self.sync, None),
             "operations.get" | "operations.wait" => with(&self.operation, None),
             "operations.cancel" => with(&self.running_operation(owner).await, None),
+            "operations.pause" => {
+                with(&self.running_operation(owner).await, Some(json!({ "reason": "the band is late" })))
+            }
+            "operations.resume" => {
+                let operation = self.running_operation(owner).await;
+                let pause = json!({ "reason": "the band is late" });
+                owner.post(&format!("/api/operations/{operation}/pause"), pause).await.expect(202);
+                with(&operation, None)
+            }
             _ if row.audit.is_none() && !row.path.contains('{') => plain(None),
+            other => panic!("{other} has no fixture: add one here"),
+        }
+    }
+
+    /// A change that begins and does not end.
+    fn changing(&self, row: &Endpoint) -> Prepared {
+        let change = |kind: &str, body: Option<Value>| self.stuck.change(row, kind, body);
+        let instance = &self.stuck.resources["compute_instance"];
+        match row.id {
+            "resources.create" => Prepared {
+                path: row.path.to_owned(),
+                body: Some(
+                    json!({ "provider_id": self.stuck.provider, "kind": "disk", "region": "eu-west-1",
+                    "spec": { "name": self.unique("disk"), "zone": "eu-west-1a", "size_gib": 8 } }),
+                ),
+            },
+            "resources.update" => change("compute_instance", Some(json!({ "tags": { "venue": "barn" } }))),
+            "resources.delete" | "resources.start" | "resources.stop" | "resources.reboot" => {
+                change("compute_instance", None)
+            }
+            "resources.resize" => change("compute_instance", Some(json!({ "size": "m7i.2xlarge" }))),
+            "resources.image" => change("compute_instance", Some(json!({ "name": self.unique("image") }))),
+            "resources.snapshot" => change("disk", Some(json!({ "name": self.unique("copy") }))),
+            "resources.attach" | "resources.detach" => {
+                change("disk", Some(json!({ "instance_id": instance })))
+            }
+            "resources.grow" => change("disk", Some(json!({ "size_gib": 16_000 }))),
+            "resources.scale" => change("scaling_group", Some(json!({ "desired": 3 }))),
+            "resources.restore" => {
+                change("database_snapshot", Some(json!({ "name": self.unique("restored") })))
+            }
+            "resources.replicate" => change("database", Some(json!({ "name": self.unique("reader") }))),
+            "resources.promote" => change("database", None),
             other => panic!("{other} has no fixture: add one here"),
         }
     }

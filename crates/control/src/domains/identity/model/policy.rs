@@ -18,6 +18,7 @@ const ROLES: usize = Role::ALL.len();
 const POLICIES: &[(&str, &str)] = &[
     ("viewer.cedar", include_str!("../policies/viewer.cedar")),
     ("engineer.cedar", include_str!("../policies/engineer.cedar")),
+    ("manager.cedar", include_str!("../policies/manager.cedar")),
     ("admin.cedar", include_str!("../policies/admin.cedar")),
     ("owner.cedar", include_str!("../policies/owner.cedar")),
 ];

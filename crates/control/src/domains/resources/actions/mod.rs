@@ -1,5 +1,7 @@
 //! What can be done with resources: ask for a sync, and read what takes more than one statement.
 
+pub mod change;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};

@@ -1,5 +1,7 @@
 //! Resources as they are compared and stored: ids from what they name, digests of what was seen.
 
+pub mod plan;
+
 use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};

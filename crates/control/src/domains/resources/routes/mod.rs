@@ -1,5 +1,7 @@
 //! The resource routes, and those of syncs.
 
+mod changes;
+
 use chrono::{DateTime, Utc};
 use marquee_types::{OperationState, Permission, ProviderId, ResourceId, SyncId};
 
@@ -24,7 +26,8 @@ use crate::{
 /// The rows of the ledger.
 pub fn routes() -> Vec<Endpoint> {
     let read = Permission::ResourcesRead;
-    vec![
+    let mut rows = changes::routes();
+    rows.extend(vec![
         Endpoint::post("providers.sync", "/api/cloud/providers/{id}/sync", Permission::ProvidersSync, sync)
             .summary("Discover what a provider has now")
             .starts_operation(),
@@ -47,7 +50,8 @@ pub fn routes() -> Vec<Endpoint> {
             .summary("Show what a resource was before, newest first"),
         Endpoint::get("resources.related", "/api/cloud/resources/{id}/related", read, related)
             .summary("Show what a resource is attached to, part of, or made from"),
-    ]
+    ]);
+    rows
 }
 
 async fn sync(call: Call, _: NoBody) -> Result<Reply<SyncStarted>, Fault> {

@@ -81,6 +81,12 @@ const GET: &str = "
         ON s.organization_id = r.organization_id AND s.provider_id = r.provider_id AND s.scope = r.scope
      WHERE r.id = $1";
 
+const PRESENT: &str = "
+    SELECT r.id, r.provider_id, r.kind, r.native_id, r.name, r.region, r.zone, r.state, r.native_state, r.size,
+           r.tags, r.attributes, r.created_at, r.valid_from, r.scope, r.deleted_at IS NOT NULL AS deleted
+      FROM cloud_resources r
+     WHERE r.id = $1";
+
 /// The page that is asked for most: everything there is, in the order of the ids.
 pub(super) const PAGE: &str = concat!(
     "
@@ -228,6 +234,26 @@ pub async fn get(tx: Tx<Org>, id: ResourceId) -> Result<Option<ResourceDetail>, 
         first_seen_at: row.get("first_seen_at"),
         missing_since: row.get("missing_since"),
         deleted_at: row.get("deleted_at"),
+    }))
+}
+
+/// A resource as it was last seen, and where it was listed.
+#[derive(Debug)]
+pub struct Present {
+    pub resource: Resource,
+    /// The part of the inventory it was listed by.
+    pub scope: String,
+    /// Whether it is gone.
+    pub deleted: bool,
+}
+
+/// The same of one that may be changed. Consumes the transaction.
+pub async fn present(tx: Tx<Org>, id: ResourceId) -> Result<Option<Present>, DbError> {
+    let rows = tx.look_up(PRESENT, &[&id.uuid()]).await?;
+    Ok(rows.first().map(|row| Present {
+        resource: resource(row),
+        scope: row.get("scope"),
+        deleted: row.get("deleted"),
     }))
 }
 

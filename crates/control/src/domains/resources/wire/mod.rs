@@ -1,5 +1,7 @@
 //! What the resource routes take and answer.
 
+mod changes;
+
 use chrono::{DateTime, Utc};
 use marquee_types::{
     OperationId, OperationState, ProviderId, ResourceId, ResourceKind, ResourceState, SyncId,
@@ -8,6 +10,11 @@ use marquee_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use utoipa::{IntoParams, ToSchema};
+
+pub use changes::{
+    AttachDisk, ChangeStarted, CreateResource, DetachDisk, GrowDisk, NameCopy, Plan, PlanStep, Protect,
+    Protection, ResizeResource, RestoreResource, ScaleGroup, Taking, UpdateResource,
+};
 
 /// One thing that exists in a provider.
 #[derive(Debug, Clone, Serialize, ToSchema)]

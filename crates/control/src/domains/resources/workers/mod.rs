@@ -1,11 +1,13 @@
 //! The sync as durable work: [`sync`] is the operation, [`listing`] what one scope's step does, [`schedule`] the
-//! reconciler that starts what is due. [`retire`] is what follows a disconnection.
+//! reconciler that starts what is due. [`retire`] is what follows a disconnection. [`change`] changes things.
 
+mod change;
 mod listing;
 mod retire;
 mod schedule;
 mod sync;
 
+pub use change::{CHANGE, ChangeInput, ChangeOperation, PLAN};
 pub use retire::{RetireProvider, retire, retire_in_any_case};
 pub use schedule::{SCHEDULER, Scheduler};
 pub use sync::{DISCOVER, SYNC, SyncOperation};

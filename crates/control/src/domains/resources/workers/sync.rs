@@ -203,7 +203,8 @@ async fn retire_left_out(
     syncs::mark_scopes(tx, connected.id, &missing, app.clock.now()).await
 }
 
-async fn open(app: &App, ctx: &StepContext, provider: ProviderId) -> Result<Connected, StepError> {
+/// The provider of a step, and its cloud.
+pub async fn open(app: &App, ctx: &StepContext, provider: ProviderId) -> Result<Connected, StepError> {
     let mut tx = ctx.org()?;
     providers::open(app, &mut tx, provider).await.map_err(|fault| match fault {
         Fault::NotFound(_) => StepError::permanent("provider_disconnected", "the provider was disconnected"),

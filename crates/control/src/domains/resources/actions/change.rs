@@ -1,0 +1,292 @@
+//! Asking for changes: what is wished is planned from what is known, refused if it cannot be, and handed to an operation.
+//! No cloud is called before the answer; the operation plans again with what the cloud says.
+
+use marquee_clouds::{Action, Change, Disturbance, Observed, RawJson, Undo};
+use marquee_db::{Org, Tx};
+use marquee_jobs::{NewOperation, NewStep, Policy, pause_operation, start_operation};
+use marquee_types::{OperationId, OperationState, ProviderId, ResourceId, ResourceKind};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::super::{
+    model::plan::{PlannedStep, Refusal, Wish, plan, worst},
+    store::{claims, read},
+    wire::{
+        ChangeStarted, CreateResource, OperationRef, Plan, PlanStep, Protect, Protection, Resource, Taking,
+    },
+    workers::{CHANGE, ChangeInput, PLAN},
+};
+use crate::{
+    domains::{audit, providers},
+    fault::Fault,
+    http::{Call, OnConflict},
+};
+
+/// Asks for a change of one resource; `action` says which, given what it is.
+pub async fn change(
+    call: &Call,
+    id: ResourceId,
+    action: impl FnOnce(&Resource) -> Result<Action, Fault>,
+) -> Result<ChangeStarted, Fault> {
+    let known = present(call, id).await?;
+    let resource = &known.resource;
+    let action = action(resource)?;
+    let change = Change::of(&resource.region, resource.kind, &resource.native_id, action);
+    let wish = Wish {
+        provider_id: resource.provider_id,
+        resource_id: Some(id),
+        name: resource.name.clone(),
+        scope: Some(known.scope.clone()),
+        change,
+    };
+    let before = observed(resource)?;
+    ask(call, wish, Some(&before), id.to_string()).await
+}
+
+/// Asks for something to be made.
+pub async fn create(call: &Call, wanted: CreateResource) -> Result<ChangeStarted, Fault> {
+    let (action, name) = making(wanted.kind, wanted.spec)?;
+    if wanted.region.is_empty() || wanted.region.len() > 100 {
+        return Err(Fault::invalid("/region", "must have 1 to 100 characters"));
+    }
+    let wish = Wish {
+        provider_id: wanted.provider_id,
+        resource_id: None,
+        name,
+        scope: None,
+        change: Change::make(wanted.region, action),
+    };
+    let target = wanted.provider_id.to_string();
+    ask(call, wish, None, target).await
+}
+
+/// The action that makes a thing of this kind, and the thing's name.
+fn making(kind: ResourceKind, spec: Value) -> Result<(Action, String), Fault> {
+    let name = spec.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let action = match kind {
+        ResourceKind::ComputeInstance => Action::CreateInstance(specified(spec)?),
+        ResourceKind::Disk => Action::CreateDisk(specified(spec)?),
+        ResourceKind::Database => Action::CreateDatabase(specified(spec)?),
+        ResourceKind::Bucket => Action::CreateBucket(specified(spec)?),
+        ResourceKind::ScalingGroup => Action::CreateScalingGroup(specified(spec)?),
+        _ => {
+            let kinds = "compute_instance, disk, database, bucket, scaling_group";
+            return Err(Fault::invalid("/kind", format!("can be made: {kinds}")));
+        }
+    };
+    if name.trim().is_empty() || name.len() > 200 {
+        return Err(Fault::invalid("/spec/name", "must have 1 to 200 characters"));
+    }
+    Ok((action, name))
+}
+
+fn specified<T: DeserializeOwned>(spec: Value) -> Result<T, Fault> {
+    serde_path_to_error::deserialize(spec).map_err(|error| {
+        let place = error.path().to_string().replace('.', "/");
+        let place = if place == "/" { String::new() } else { format!("/{place}") };
+        Fault::invalid(format!("/spec{place}"), error.inner().to_string())
+    })
+}
+
+/// Plans a wish, and starts the operation that fulfils it.
+async fn ask(
+    call: &Call,
+    wish: Wish,
+    before: Option<&Observed>,
+    target: String,
+) -> Result<ChangeStarted, Fault> {
+    let mut tx = call.tx()?;
+    let connected =
+        providers::open(&call.app, &mut tx, wish.provider_id).await.map_err(|fault| match fault {
+            Fault::NotFound(_) if wish.resource_id.is_none() => {
+                Fault::invalid("/provider_id", "there is no such provider")
+            }
+            other => other,
+        })?;
+    // Settings that only the cloud can tell are looked at by the operation.
+    let standing = assumed(&wish.change.action);
+    let steps = plan(&wish, connected.cloud.capabilities(), before, standing.as_ref()).map_err(refused)?;
+    let shown = shown(&steps);
+    if let Some(resource) = wish.resource_id
+        && let Some(protection) = claims::protection(&mut tx, resource).await?
+    {
+        return Err(protected(&protection));
+    }
+    if !providers::lock_connected(&mut tx, wish.provider_id).await? {
+        return Err(Fault::NotFound("provider"));
+    }
+    let (operation, state) = start(call, &mut tx, wish, shown.disturbs, target).await?;
+    if call.validate_only {
+        tx.rollback().await?;
+        return Ok(ChangeStarted { operation: None, plan: shown });
+    }
+    tx.commit().await?;
+    Ok(ChangeStarted { operation: Some(OperationRef { id: operation, state }), plan: shown })
+}
+
+/// Starts the operation with its resource in hand, or waiting for it.
+async fn start(
+    call: &Call,
+    tx: &mut Tx<Org>,
+    wish: Wish,
+    worst: Disturbance,
+    target: String,
+) -> Result<(OperationId, OperationState), Fault> {
+    let (resource, provider) = (wish.resource_id, wish.provider_id);
+    let input = ChangeInput { wishes: vec![wish], worst };
+    let input = serde_json::to_value(&input).map_err(|error| Fault::Internal(error.into()))?;
+    let operation = NewOperation {
+        kind: CHANGE,
+        target: Some(target),
+        input,
+        policy: Policy::Unwind,
+        steps: vec![NewStep::new(PLAN, json!({}))],
+        dedup_key: None,
+        requested_by: call.actor.name(),
+    };
+    let id = start_operation(tx, operation).await?.id();
+    let entry = audit::Entry::allowed(call.verb());
+    audit::record(
+        tx,
+        match resource {
+            Some(resource) => entry.target("resource", resource),
+            None => entry.target("provider", provider),
+        },
+    );
+    let Some(resource) = resource else { return Ok((id, OperationState::Pending)) };
+    let now = call.app.clock.now();
+    let Some(holder) = claims::claim(tx, resource, id, now).await? else {
+        return Ok((id, OperationState::Pending));
+    };
+    if call.on_conflict == OnConflict::Refuse {
+        let detail = format!(
+            "{holder} is changing this resource. Ask again when it is done, or with `on_conflict=wait` to come next."
+        );
+        return Err(Fault::conflict("resource_busy", detail));
+    }
+    claims::wait(tx, resource, id, now).await?;
+    let reason = format!("It waits for {holder}, which is changing the same resource.");
+    pause_operation(tx, id, &reason).await?;
+    Ok((id, OperationState::Paused))
+}
+
+/// Protects a resource: nothing changes it until that is lifted.
+pub async fn protect(call: &Call, id: ResourceId, wanted: Protect) -> Result<Protection, Fault> {
+    let reason = wanted.reason.trim();
+    if reason.is_empty() || reason.chars().count() > 500 || reason.contains('\0') {
+        return Err(Fault::invalid("/reason", "must have 1 to 500 characters"));
+    }
+    present(call, id).await?;
+    let mut tx = call.tx()?;
+    claims::protect(&mut tx, id, reason, &call.actor.name(), call.app.clock.now()).await?;
+    let protection = claims::protection(&mut tx, id).await?.ok_or(Fault::NotFound("resource"))?;
+    audit::record(&mut tx, audit::Entry::allowed(call.verb()).target("resource", id));
+    tx.commit().await?;
+    Ok(protection)
+}
+
+/// Lifts a protection.
+pub async fn unprotect(call: &Call, id: ResourceId) -> Result<(), Fault> {
+    let mut tx = call.tx()?;
+    if !read::exists(&mut tx, id).await? {
+        return Err(Fault::NotFound("resource"));
+    }
+    if !claims::lift(&mut tx, id).await? {
+        return Err(Fault::conflict("not_protected", "This resource is not protected."));
+    }
+    audit::record(&mut tx, audit::Entry::allowed(call.verb()).target("resource", id));
+    Ok(tx.commit().await?)
+}
+
+/// The protection of a resource.
+pub async fn protection(call: &Call, id: ResourceId) -> Result<Protection, Fault> {
+    let mut tx = call.tx()?;
+    claims::protection(&mut tx, id).await?.ok_or(Fault::NotFound("protection"))
+}
+
+/// The vendor's id of an instance of the same provider.
+pub async fn instance(call: &Call, id: ResourceId) -> Result<(ProviderId, String), Fault> {
+    let known = present(call, id).await.map_err(|fault| match fault {
+        Fault::NotFound(_) => Fault::invalid("/instance_id", "there is no such instance"),
+        other => other,
+    })?;
+    if known.resource.kind != ResourceKind::ComputeInstance {
+        return Err(Fault::invalid("/instance_id", format!("names a {}", known.resource.kind)));
+    }
+    Ok((known.resource.provider_id, known.resource.native_id))
+}
+
+async fn present(call: &Call, id: ResourceId) -> Result<read::Present, Fault> {
+    let known = read::present(call.tx()?, id).await?.ok_or(Fault::NotFound("resource"))?;
+    if known.deleted {
+        return Err(Fault::conflict("resource_gone", "This resource no longer exists."));
+    }
+    Ok(known)
+}
+
+/// A row as its cloud would show it.
+fn observed(resource: &Resource) -> Result<Observed, Fault> {
+    let broken = |error: serde_json::Error| Fault::Internal(error.into());
+    let tags: std::collections::BTreeMap<String, String> =
+        serde_json::from_str(resource.tags.get()).map_err(broken)?;
+    Ok(Observed {
+        kind: resource.kind,
+        native_id: resource.native_id.clone(),
+        name: resource.name.clone(),
+        region: resource.region.clone(),
+        zone: resource.zone.clone(),
+        state: resource.state,
+        native_state: resource.native_state.clone(),
+        size: resource.size.clone(),
+        tags: tags.into_iter().collect(),
+        created_at: resource.created_at,
+        attributes: serde_json::from_str(resource.attributes.get()).map_err(broken)?,
+        raw: RawJson::default(),
+        relations: Vec::new(),
+    })
+}
+
+/// For a plan made without the cloud: settings that are replaced stand somehow, and can be brought back.
+fn assumed(action: &Action) -> Option<Action> {
+    match action {
+        Action::SetLifecycle(_)
+        | Action::SetEncryption(_)
+        | Action::SetPublicAccess(_)
+        | Action::SetRecords(_) => Some(action.clone()),
+        _ => None,
+    }
+}
+
+fn shown(steps: &[PlannedStep]) -> Plan {
+    let step = |step: &PlannedStep| PlanStep {
+        action: step.change.action.name(),
+        name: step.name.clone(),
+        native_id: step.change.target.as_ref().map(|target| target.native_id.clone()),
+        disturbs: step.disturbs,
+        undo: match &step.undo {
+            Undo::Change { change } => {
+                Taking { possible: true, action: Some(change.action.name()), because: None }
+            }
+            Undo::Remove { action } => Taking { possible: true, action: Some(action.name()), because: None },
+            Undo::Nothing => Taking { possible: true, action: None, because: None },
+            Undo::Impossible { because } => {
+                Taking { possible: false, action: None, because: Some(because.clone()) }
+            }
+        },
+    };
+    let shown: Vec<PlanStep> = steps.iter().map(step).collect();
+    let can_be_undone = shown.iter().all(|step| step.undo.possible);
+    Plan { steps: shown, disturbs: worst(steps), can_be_undone }
+}
+
+fn refused(refusal: Refusal) -> Fault {
+    Fault::Unprocessable { code: refusal.code, detail: refusal.detail }
+}
+
+fn protected(protection: &Protection) -> Fault {
+    let detail = format!(
+        "This resource is protected by {}: {}. Lift the protection first.",
+        protection.protected_by, protection.reason
+    );
+    Fault::conflict("resource_protected", detail)
+}

@@ -1,0 +1,205 @@
+//! What the routes that change resources take and answer.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use marquee_clouds::{
+    ActionName, Disturbance,
+    changes::spec::{BucketSpec, DatabaseSpec, DiskSpec, InstanceSpec, ScalingGroupSpec},
+};
+use marquee_types::{ProviderId, ResourceId, ResourceKind};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::OperationRef;
+
+/// A resource to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateResource {
+    /// The provider to make it at.
+    pub provider_id: ProviderId,
+    /// What it is: `compute_instance`, `disk`, `database`, `bucket` or `scaling_group`.
+    pub kind: ResourceKind,
+    /// The region to make it in.
+    pub region: String,
+    /// What it is like; which fields there are depends on `kind`. What only one vendor has stands in `extensions`.
+    #[schema(value_type = ResourceSpec)]
+    pub spec: Value,
+}
+
+/// What a new resource is like, by its kind.
+#[derive(Debug, ToSchema)]
+#[schema(no_recursion)]
+#[expect(dead_code, reason = "it only describes `CreateResource::spec`, which is read by its kind")]
+pub enum ResourceSpec {
+    /// Of a `compute_instance`.
+    #[schema(title = "compute_instance")]
+    Instance(InstanceSpec),
+    /// Of a `disk`.
+    #[schema(title = "disk")]
+    Disk(DiskSpec),
+    /// Of a `database`.
+    #[schema(title = "database")]
+    Database(DatabaseSpec),
+    /// Of a `bucket`.
+    #[schema(title = "bucket")]
+    Bucket(BucketSpec),
+    /// Of a `scaling_group`.
+    #[schema(title = "scaling_group")]
+    ScalingGroup(ScalingGroupSpec),
+}
+
+/// Another size.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResizeResource {
+    /// The vendor's size: `m7g.large`.
+    pub size: String,
+}
+
+/// The name of a copy.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameCopy {
+    /// Its name.
+    pub name: String,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A database to be made from a copy, or as another was at a time.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreResource {
+    /// The name of the new database.
+    pub name: String,
+    /// The vendor's size; that of the original if left out.
+    #[serde(default)]
+    pub size: Option<String>,
+    /// As the database was at this time: to be left out where a copy is restored.
+    #[serde(default)]
+    pub time: Option<DateTime<Utc>>,
+    /// Tags of the new database.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The instance that a disk is attached to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttachDisk {
+    /// The instance, of the same provider.
+    pub instance_id: ResourceId,
+    /// The device, in the vendor's words; the next free one if left out.
+    #[serde(default)]
+    pub device: Option<String>,
+}
+
+/// The instance that a disk is detached from.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DetachDisk {
+    /// The instance.
+    pub instance_id: ResourceId,
+}
+
+/// A larger size of a disk.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrowDisk {
+    /// Its size then, in GiB.
+    pub size_gib: u32,
+}
+
+/// How many instances a scaling group has. What is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScaleGroup {
+    /// At least.
+    #[serde(default)]
+    pub min: Option<u32>,
+    /// Now.
+    #[serde(default)]
+    pub desired: Option<u32>,
+    /// At most.
+    #[serde(default)]
+    pub max: Option<u32>,
+}
+
+/// What of a resource is to be changed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateResource {
+    /// Tags to be set, and with null those to be removed; others stay.
+    pub tags: BTreeMap<String, Option<String>>,
+}
+
+/// Why a resource is protected.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Protect {
+    /// For whoever is refused: 1 to 500 characters.
+    pub reason: String,
+}
+
+/// The protection of a resource.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Protection {
+    /// The resource.
+    pub resource_id: ResourceId,
+    /// Why.
+    pub reason: String,
+    /// Who protected it.
+    pub protected_by: String,
+    /// Since when.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A change that was asked for: its plan and, unless it was only to be validated, the operation that carries it out.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeStarted {
+    /// Follow it at `/api/operations/{id}`; absent with `validate_only`.
+    pub operation: Option<OperationRef>,
+    /// What it does, from what is known now; it is planned again with what the cloud says when it begins.
+    pub plan: Plan,
+}
+
+/// What a change does.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Plan {
+    /// The steps, one after the other. If one fails, those before it are taken back.
+    pub steps: Vec<PlanStep>,
+    /// The worst that it does to whoever uses the things.
+    pub disturbs: Disturbance,
+    /// Whether every step can be taken back.
+    pub can_be_undone: bool,
+}
+
+/// One step.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PlanStep {
+    /// What is done.
+    pub action: ActionName,
+    /// To what: its name.
+    pub name: String,
+    /// The vendor's id of what is changed; absent where something is made.
+    pub native_id: Option<String>,
+    /// What it does to whoever uses the thing.
+    pub disturbs: Disturbance,
+    /// What takes it back.
+    pub undo: Taking,
+}
+
+/// What takes a step back.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Taking {
+    /// Whether it can be taken back.
+    pub possible: bool,
+    /// The action that does; absent where there is nothing to take back.
+    pub action: Option<ActionName>,
+    /// Why it cannot be taken back, and what can be done beforehand.
+    pub because: Option<String>,
+}

@@ -1,0 +1,350 @@
+//! The operation `change_resources`: look how things stand, plan, and carry the plan out step by step.
+//!
+//! The first step plans with what the clouds say at that moment, and adds the steps; so an operation that waited for another
+//! starts from what that one left. Each further step is one change: begun with a token that is the same at every attempt,
+//! then looked at until the cloud says that it is over, then read back into the inventory. A step that is undone makes the
+//! change that takes it back, or removes what was made under its token, whether or not anyone was told that it was made.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use marquee_clouds::{
+    Action, Change, Changes, Cloud, CloudError, Disturbance, ErrorKind, Inventory, Observed, Progress, Retry,
+    Scope, Token, Undo,
+};
+use marquee_db::{DbError, Org, Tx};
+use marquee_jobs::{
+    NewStep, OperationKind, OperationOutcome, PauseOutcome, StepContext, StepDone, StepError,
+    resume_operation,
+};
+use marquee_types::ResourceKind;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        model::{
+            Prepared,
+            plan::{PlannedStep, Wish, plan, worst},
+            resource_id, scope_name,
+        },
+        store::{claims, write},
+    },
+    listing,
+    sync::open,
+};
+use crate::{app::App, domains::providers::Connected};
+
+/// The kind of the operation.
+pub const CHANGE: &str = "change_resources";
+/// The first step; all others are named after what they do.
+pub const PLAN: &str = "plan";
+
+/// Between two looks at a change: at first, and at most.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+/// How long a change may take before it is reported as one that does not end. The slowest are databases.
+const LONGEST: Duration = Duration::from_hours(3);
+/// How long something that was made may stay unseen before it counts as not made, when it is to be removed.
+const UNSEEN: Duration = Duration::from_mins(1);
+
+/// What all steps know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChangeInput {
+    /// What is wished.
+    pub wishes: Vec<Wish>,
+    /// The worst that whoever asked for it was told it does.
+    pub worst: Disturbance,
+}
+
+/// What a step did.
+#[derive(Debug, Serialize, Deserialize)]
+struct Changed {
+    /// The vendor's id of what was changed or made.
+    native_id: String,
+    /// What it is here.
+    resource_id: marquee_types::ResourceId,
+}
+
+/// Changes resources.
+#[derive(Debug)]
+pub struct ChangeOperation {
+    app: App,
+}
+
+impl ChangeOperation {
+    /// With everything the application has.
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+
+    /// Looks how things stand, and adds the steps.
+    async fn plan(&self, ctx: &StepContext) -> Result<StepDone, StepError> {
+        let mut tx = ctx.org()?;
+        if claims::waits(&mut tx, ctx.operation).await? {
+            return Err(StepError::pause(
+                "resource_busy",
+                "It waits for the operations that have its resources in hand.",
+            ));
+        }
+        drop(tx);
+        let input: ChangeInput = read(&ctx.operation_input)?;
+        let mut steps = Vec::new();
+        for wish in &input.wishes {
+            let connected = open(&self.app, ctx, wish.provider_id).await?;
+            let (before, standing) = look_before(&connected, wish).await?;
+            let planned = plan(wish, connected.cloud.capabilities(), before.as_ref(), standing.as_ref());
+            steps.extend(planned.map_err(|refusal| StepError::permanent(refusal.code, refusal.detail))?);
+        }
+        if worst(&steps) > input.worst {
+            let detail = format!(
+                "As things stand now it would mean {}, where it was asked for as {}. Look at the plan again and ask anew.",
+                worst(&steps),
+                input.worst
+            );
+            return Err(StepError::permanent("plan_changed", detail));
+        }
+        let then = steps.iter().map(|step| Ok(NewStep::new(step.title(), written(step)?)));
+        let then = then.collect::<Result<Vec<_>, StepError>>()?;
+        let progress = json!({ "steps": then.len() });
+        Ok(StepDone { output: Value::Null, then, progress })
+    }
+
+    /// Makes one change.
+    async fn make(&self, ctx: &StepContext) -> Result<StepDone, StepError> {
+        let step: PlannedStep = read(&ctx.input)?;
+        let connected = open(&self.app, ctx, step.provider_id).await?;
+        let token = token(ctx, "")?;
+        let native_id = carry_out(ctx, &connected, &step.change, &token, || ctx.cancelled()).await?;
+        let kind = kind(&step.change);
+        self.read_back(ctx, &connected, &step, kind, &native_id).await?;
+        let done = Changed { resource_id: resource_id(step.provider_id, kind, &native_id), native_id };
+        Ok(StepDone { output: written(&done)?, then: Vec::new(), progress: json!({ "steps_done": 1 }) })
+    }
+
+    /// Takes one change back.
+    async fn take_back(&self, ctx: &StepContext) -> Result<(), StepError> {
+        let step: PlannedStep = read(&ctx.input)?;
+        let back = match &step.undo {
+            Undo::Nothing => return Ok(()),
+            Undo::Impossible { because } => {
+                return Err(StepError::permanent("cannot_be_undone", because.clone()));
+            }
+            Undo::Change { change } => change.clone(),
+            Undo::Remove { action } => match self.what_was_made(ctx, &step).await? {
+                Some(native_id) => {
+                    Change::of(&step.change.region, kind(&step.change), native_id, action.clone())
+                }
+                None => return Ok(()),
+            },
+        };
+        let connected = open(&self.app, ctx, step.provider_id).await?;
+        // Whoever asked for the end asked for this.
+        let native_id = carry_out(ctx, &connected, &back, &token(ctx, "-undo")?, || false).await?;
+        self.read_back(ctx, &connected, &step, kind(&back), &native_id).await
+    }
+
+    /// What a step made, whether or not anyone was told. What was just made may be unseen for a while.
+    async fn what_was_made(
+        &self,
+        ctx: &StepContext,
+        step: &PlannedStep,
+    ) -> Result<Option<String>, StepError> {
+        if let Some(output) = &ctx.output {
+            return Ok(Some(read::<Changed>(output)?.native_id));
+        }
+        let connected = open(&self.app, ctx, step.provider_id).await?;
+        let (changes, token) = (changes(&*connected.cloud)?, token(ctx, "")?);
+        let until = tokio::time::Instant::now() + UNSEEN;
+        let mut wait = LOOKS.0;
+        loop {
+            let found = changes.made(&step.change, &token).await.map_err(|error| step_error(&error))?;
+            if found.is_some() || tokio::time::Instant::now() >= until {
+                return Ok(found);
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LOOKS.1);
+        }
+    }
+
+    /// Reads what was changed back into the inventory: what the operation did is seen without a sync.
+    async fn read_back(
+        &self,
+        ctx: &StepContext,
+        connected: &Connected,
+        step: &PlannedStep,
+        kind: ResourceKind,
+        native_id: &str,
+    ) -> Result<(), StepError> {
+        let Some(inventory) = connected.cloud.inventory() else { return Ok(()) };
+        let region = &step.change.region;
+        let Some(scope) = scope_of(inventory, step.scope.as_deref(), kind, region).await? else {
+            return Ok(());
+        };
+        let found = inventory.get(&scope, kind, native_id).await.map_err(|error| step_error(&error))?;
+        let mut tx = ctx.org()?;
+        listing::hold(ctx, &mut tx, connected.id).await?;
+        let now = self.app.clock.now();
+        match found {
+            Some(observed) => {
+                let prepared = Prepared::new(connected.id, observed)
+                    .map_err(|error| StepError::permanent("internal", error.to_string()))?;
+                write::page(&mut tx, connected.id, &scope_name(&scope), &[prepared], now).await?;
+            }
+            None => write::delete(&mut tx, &[resource_id(connected.id, kind, native_id).uuid()], now).await?,
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+#[async_trait]
+impl OperationKind for ChangeOperation {
+    fn kind(&self) -> &'static str {
+        CHANGE
+    }
+
+    async fn run_step(&self, ctx: &StepContext) -> Result<StepDone, StepError> {
+        if &*ctx.name == PLAN { self.plan(ctx).await } else { self.make(ctx).await }
+    }
+
+    async fn undo_step(&self, ctx: &StepContext) -> Result<(), StepError> {
+        if &*ctx.name == PLAN { Ok(()) } else { self.take_back(ctx).await }
+    }
+
+    async fn finished(&self, tx: &mut Tx<Org>, outcome: &OperationOutcome) -> Result<(), DbError> {
+        for ready in claims::let_go(tx, outcome.operation).await? {
+            if let PauseOutcome::Refused(state) = resume_operation(tx, ready).await? {
+                tracing::info!(operation = %ready, %state, "what it waited for is free, and it does not wait");
+            }
+        }
+        Ok(())
+    }
+
+    fn deadline(&self, _: &str) -> Duration {
+        LONGEST + Duration::from_mins(10)
+    }
+}
+
+/// How a thing stands, and the settings that a wish would replace.
+async fn look_before(
+    connected: &Connected,
+    wish: &Wish,
+) -> Result<(Option<Observed>, Option<Action>), StepError> {
+    let Some(target) = &wish.change.target else { return Ok((None, None)) };
+    let inventory = connected
+        .cloud
+        .inventory()
+        .ok_or_else(|| StepError::permanent("unsupported", "this cloud has no inventory"))?;
+    let scope = scope_of(inventory, wish.scope.as_deref(), target.kind, &wish.change.region).await?;
+    let scope =
+        scope.ok_or_else(|| StepError::permanent("unsupported", "this cloud does not list such things"))?;
+    let found =
+        inventory.get(&scope, target.kind, &target.native_id).await.map_err(|error| step_error(&error))?;
+    let before = found.ok_or_else(|| {
+        let detail = format!("{} ({}) no longer exists.", wish.name, target.native_id);
+        StepError::permanent("resource_gone", detail)
+    })?;
+    let standing =
+        changes(&*connected.cloud)?.standing(&wish.change).await.map_err(|error| step_error(&error))?;
+    Ok((Some(before), standing))
+}
+
+/// Begins a change and looks at it until it is over, or until it is `unwanted`; the id of the thing.
+async fn carry_out(
+    ctx: &StepContext,
+    connected: &Connected,
+    change: &Change,
+    token: &Token,
+    unwanted: impl Fn() -> bool + Send,
+) -> Result<String, StepError> {
+    let changes = changes(&*connected.cloud)?;
+    let ticket = changes.begin(change, token).await.map_err(|error| step_error(&error))?;
+    let until = tokio::time::Instant::now() + LONGEST;
+    let mut wait = LOOKS.0;
+    loop {
+        let said = match changes.look(change, &ticket).await {
+            Ok(Progress::Done { native_id }) => return Ok(native_id),
+            Ok(Progress::Working(said)) => said,
+            // One look that failed says nothing about the change.
+            Err(error) if error.retry_helps() => error.to_string(),
+            Ok(Progress::Failed(error)) | Err(error) => return Err(step_error(&error)),
+        };
+        if tokio::time::Instant::now() >= until {
+            let thing = ticket.native_id.as_deref().unwrap_or("not yet named");
+            let detail = format!(
+                "It did not end within {} hours; the cloud last said: {said}. What it is about: {thing}.",
+                LONGEST.as_secs() / 3600
+            );
+            return Err(StepError::permanent("deadline", detail));
+        }
+        if unwanted() {
+            return Err(StepError::permanent("cancelled", "it was cancelled while it was under way"));
+        }
+        if ctx.stopping() {
+            return Err(StepError::transient(
+                "interrupted",
+                "this worker is being stopped; another takes it up",
+            ));
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LOOKS.1);
+    }
+}
+
+/// The part of an inventory that a thing is listed by.
+async fn scope_of(
+    inventory: &dyn Inventory,
+    known: Option<&str>,
+    kind: ResourceKind,
+    region: &str,
+) -> Result<Option<Scope>, StepError> {
+    if let Some((service, region)) = known.and_then(|name| name.split_once('@')) {
+        let scope = Scope { service: service.to_owned(), region: region.to_owned(), kinds: vec![kind] };
+        return Ok(Some(scope));
+    }
+    let scopes = inventory.scopes(&[region.to_owned()]).await.map_err(|error| step_error(&error))?;
+    let here = |scope: &Scope| scope.region == region || scope.region == "global";
+    Ok(scopes.into_iter().find(|scope| here(scope) && scope.kinds.contains(&kind)))
+}
+
+/// The kind of what a change is about afterwards: of what it makes, or of what it changes.
+fn kind(change: &Change) -> ResourceKind {
+    let changed = change.target.as_ref().map(|target| target.kind);
+    change.action.name().makes().or(changed).unwrap_or(ResourceKind::ComputeInstance)
+}
+
+fn changes(cloud: &dyn Cloud) -> Result<&dyn Changes, StepError> {
+    cloud
+        .changes()
+        .ok_or_else(|| StepError::permanent("unsupported", "Marquee cannot change anything at this cloud"))
+}
+
+fn token(ctx: &StepContext, suffix: &str) -> Result<Token, StepError> {
+    let text = format!("{}{suffix}", ctx.token());
+    Token::new(text).ok_or_else(|| StepError::permanent("internal", "the step's token is no token"))
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T, StepError> {
+    T::deserialize(value).map_err(|error| StepError::permanent("internal", error.to_string()))
+}
+
+fn written<T: Serialize>(value: &T) -> Result<Value, StepError> {
+    serde_json::to_value(value).map_err(|error| StepError::permanent("internal", error.to_string()))
+}
+
+/// What a cloud's failure means for a step. Credentials that are no longer taken are for a person to repair: the operation
+/// pauses, and goes on where it was.
+fn step_error(error: &CloudError) -> StepError {
+    let code = error.kind.as_str();
+    let detail = error.to_string();
+    match (error.kind, error.retry) {
+        (ErrorKind::Unauthenticated | ErrorKind::PermissionDenied, _) => StepError::pause(
+            code,
+            format!(
+                "{detail}. Repair the provider's credentials or their permissions, then resume the operation."
+            ),
+        ),
+        (_, Retry::Never) => StepError::permanent(code, detail),
+        (_, Retry::Now) => StepError::transient(code, detail),
+        (_, Retry::After(wait)) => StepError::after(wait, code, detail),
+    }
+}

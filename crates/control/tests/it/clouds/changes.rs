@@ -1,0 +1,321 @@
+//! Changes through the API, at every simulated cloud: what is asked for is planned, carried out, seen without a sync, and
+//! taken back when it fails or is no longer wanted.
+
+use marquee_simulator::{FaceName, clock::ClockChange, estate::Cause};
+use serde_json::{Value, json};
+
+use super::{
+    bed::Season,
+    interleaving::{shelf, short},
+};
+use crate::{ledgers::fixtures::id, support::Answer};
+
+/// Simulated seconds in one.
+const HASTE: f64 = 600.0;
+
+/// A season whose clock runs, synced.
+async fn season(face: FaceName) -> Season {
+    let season = Season::of(face).await;
+    season.synced().await;
+    season.run(HASTE);
+    season
+}
+
+impl Season {
+    /// Lets the simulated clock run, so many times as fast as ours.
+    fn run(&self, speed: f64) {
+        let change = ClockChange { speed: Some(speed), ..ClockChange::default() };
+        self.simulator.world().clock.change(change).unwrap();
+    }
+
+    /// A resource of a kind in a state.
+    async fn one(&self, kind: &str, state: &str) -> Value {
+        let filter = format!("kind%3D{kind}%20AND%20state%3D{state}");
+        let found = self.owner.get(&format!("/api/cloud/resources?filter={filter}&limit=1")).await;
+        found.items().first().unwrap_or_else(|| panic!("no {kind} is {state}")).clone()
+    }
+
+    async fn now(&self, id: &str) -> Value {
+        self.owner.get(&format!("/api/cloud/resources/{id}")).await.expect(200)
+    }
+
+    /// Asks for a change.
+    async fn ask(&self, id: &str, verb: &str, body: Value) -> Answer {
+        let path = format!("/api/cloud/resources/{id}/{verb}");
+        match body {
+            Value::Null => self.owner.post_empty(&path).await,
+            body => self.owner.post(&path, body).await,
+        }
+    }
+
+    /// Asks for a change, and waits for its end.
+    async fn done(&self, asked: Answer) -> Value {
+        let operation = id(&asked.expect(202)["operation"]);
+        self.owner.ended(&operation).await
+    }
+
+    /// The same of one that succeeds.
+    async fn changed(&self, asked: Answer) -> Value {
+        let operation = self.done(asked).await;
+        assert_eq!(operation["state"], "succeeded", "{operation:#}");
+        operation
+    }
+
+    /// Looks at an operation until it is as wanted.
+    async fn until(&self, operation: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..60 {
+            let path = format!("/api/operations/{operation}/wait?timeout_seconds=1");
+            let now = self.owner.get(&path).await.expect(200);
+            if wanted(&now) {
+                return now;
+            }
+            assert_ne!(now["done"], true, "{now:#}");
+        }
+        panic!("{operation} does not come to it");
+    }
+
+    /// Ends a disk behind everybody's back.
+    fn end_disk(&self, native_id: &str) {
+        let (world, account) = (self.simulator.world(), self.account());
+        let (mut estate, now) = (world.write(), world.clock.now());
+        let shelf = shelf(self.face);
+        let found =
+            estate.all(&account.id, shelf, None, now).find(|thing| short(&thing.id) == short(native_id));
+        let (place, id) = found.map(|thing| (thing.place.clone(), thing.id.clone())).unwrap();
+        let cause = Cause { account: &account.id, operation: "test", token: None, now };
+        assert!(estate.end(cause, shelf, &place, &id, now));
+    }
+
+    /// Another size than the one it has, that it can have.
+    fn other_size(&self, now: &str) -> &'static str {
+        let sizes = match self.face {
+            FaceName::Aws => ["m7i.large", "m7i.xlarge"],
+            FaceName::Azure => ["Standard_D2s_v5", "Standard_D4s_v5"],
+            FaceName::Google => ["n2-standard-2", "n2-standard-4"],
+            FaceName::Hetzner => ["", ""],
+        };
+        if sizes[0] == now { sizes[1] } else { sizes[0] }
+    }
+}
+
+/// The titles of an operation's steps after the first, with their states.
+async fn steps(season: &Season, operation: &Value) -> Vec<(String, String)> {
+    let path = format!("/api/operations/{}", id(operation));
+    let detail = season.owner.get(&path).await.expect(200);
+    let text = |step: &Value, name: &str| step[name].as_str().unwrap().to_owned();
+    let steps = detail["steps"].as_array().unwrap();
+    let title = |step: &Value| text(step, "name").split(' ').next().unwrap().to_owned();
+    steps.iter().skip(1).map(|step| (title(step), text(step, "state"))).collect()
+}
+
+async fn an_instance_is_changed(face: FaceName) {
+    let season = season(face).await;
+    let instance = season.one("compute_instance", "running").await;
+    let id = id(&instance);
+    season.changed(season.ask(&id, "stop", Value::Null).await).await;
+    assert_eq!(season.now(&id).await["state"], "stopped");
+    season.changed(season.ask(&id, "start", Value::Null).await).await;
+    assert_eq!(season.now(&id).await["state"], "running");
+    let size = season.other_size(instance["size"].as_str().unwrap());
+    let resized = season.changed(season.ask(&id, "resize", json!({ "size": size })).await).await;
+    let now = season.now(&id).await;
+    assert_eq!((now["size"].as_str(), now["state"].as_str()), (Some(size), Some("running")));
+    assert!(steps(&season, &resized).await.iter().all(|(_, state)| state == "succeeded"));
+    let path = format!("/api/cloud/resources/{id}");
+    let request = season.owner.request("PATCH", &path).json(&json!({ "tags": { "venue": "barn" } }));
+    season.changed(season.owner.send(request).await).await;
+    assert_eq!(season.now(&id).await["tags"]["venue"], "barn");
+    season.changed(season.owner.delete(&path).await).await;
+    assert!(season.now(&id).await["deleted_at"].is_string());
+    // Each change was one version, and is told as what it was.
+    let fields: Vec<String> = season
+        .history(&id)
+        .await
+        .iter()
+        .flat_map(|version| version["changes"].as_array().unwrap().clone())
+        .map(|change| change["field"].as_str().unwrap().to_owned())
+        .collect();
+    for field in ["size", "state", "tags.venue"] {
+        assert!(fields.iter().any(|known| known == field), "{field} is not in {fields:?}");
+    }
+    let entries = season.owner.all(&format!("/api/audit?filter=target_id%3D%22{id}%22")).await;
+    for action in ["stop", "start", "resize", "update", "delete"] {
+        let action = format!("resources.{action}");
+        assert!(entries.iter().any(|entry| entry["action"] == action.as_str()), "{action} is not audited");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_of_aws_is_changed() {
+    an_instance_is_changed(FaceName::Aws).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_of_azure_is_changed() {
+    an_instance_is_changed(FaceName::Azure).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_of_google_is_changed() {
+    an_instance_is_changed(FaceName::Google).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_what_would_happen_and_changes_nothing() {
+    let season = season(FaceName::Aws).await;
+    let instance = season.one("compute_instance", "running").await;
+    let size = season.other_size(instance["size"].as_str().unwrap());
+    let path = format!("/api/cloud/resources/{}/resize?validate_only=true", id(&instance));
+    let plan = season.owner.post(&path, json!({ "size": size })).await.expect(200);
+    assert_eq!(plan["operation"], Value::Null);
+    let actions: Vec<_> =
+        plan["plan"]["steps"].as_array().unwrap().iter().map(|step| &step["action"]).collect();
+    assert_eq!(actions, ["stop_instance", "resize_instance", "start_instance"]);
+    assert_eq!(
+        (&plan["plan"]["disturbs"], &plan["plan"]["can_be_undone"]),
+        (&json!("restart"), &json!(true))
+    );
+    let request =
+        season.owner.request("DELETE", &format!("/api/cloud/resources/{}?validate_only=true", id(&instance)));
+    let plan = season.owner.send(request).await.expect(200);
+    assert_eq!(
+        (&plan["plan"]["disturbs"], &plan["plan"]["can_be_undone"]),
+        (&json!("data_loss"), &json!(false))
+    );
+    assert!(plan["plan"]["steps"][0]["undo"]["because"].as_str().unwrap().contains("image"), "{plan:#}");
+    let operations = season.owner.all("/api/operations?filter=kind%3Dchange_resources").await;
+    assert_eq!(operations, [Value::Null; 0]);
+    // Nor does it keep the resource from others.
+    season.changed(season.ask(&id(&instance), "reboot", Value::Null).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_change_is_refused_or_comes_next() {
+    let season = season(FaceName::Aws).await;
+    let instance = id(&season.one("compute_instance", "running").await);
+    season.run(0.0);
+    let stop = season.ask(&instance, "stop", Value::Null).await.expect(202);
+    let refused = season.ask(&instance, "reboot", Value::Null).await;
+    refused.is_problem(409, "resource_busy");
+    let next =
+        season.owner.post_empty(&format!("/api/cloud/resources/{instance}/start?on_conflict=wait")).await;
+    let next = next.expect(202);
+    assert_eq!(next["operation"]["state"], "paused");
+    // It cannot be made to push ahead.
+    let resume = format!("/api/operations/{}/resume", id(&next["operation"]));
+    season.owner.post_empty(&resume).await.is(202);
+    assert_eq!(season.now(&instance).await["state"], "running");
+    season.run(HASTE);
+    let first = season.owner.ended(&id(&stop["operation"])).await;
+    let second = season.owner.ended(&id(&next["operation"])).await;
+    assert_eq!((&first["state"], &second["state"]), (&json!("succeeded"), &json!("succeeded")), "{second:#}");
+    assert!(first["finished_at"].as_str() <= second["finished_at"].as_str());
+    assert_eq!(season.now(&instance).await["state"], "running");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_protected_is_not_changed() {
+    let season = season(FaceName::Aws).await;
+    let instance = id(&season.one("compute_instance", "running").await);
+    season.ask(&instance, "protect", json!({ "reason": "the Hendersons' day" })).await.is(200);
+    let refused = season.ask(&instance, "stop", Value::Null).await;
+    refused.is_problem(409, "resource_protected");
+    assert!(refused.body["detail"].as_str().unwrap().contains("the Hendersons' day"), "{}", refused.body);
+    season.ask(&instance, "unprotect", Value::Null).await.is(204);
+    season.ask(&instance, "unprotect", Value::Null).await.is_problem(409, "not_protected");
+    season.changed(season.ask(&instance, "stop", Value::Null).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_half_way_is_taken_back() {
+    let season = season(FaceName::Aws).await;
+    let instance = season.one("compute_instance", "running").await;
+    let (id, size) = (id(&instance), instance["size"].as_str().unwrap());
+    let other = season.other_size(size);
+    season.fault(json!({ "kind": "no_capacity", "size": other }));
+    let operation = season.done(season.ask(&id, "resize", json!({ "size": other })).await).await;
+    assert_eq!(operation["state"], "undone", "{operation:#}");
+    assert_eq!(operation["error"]["code"], "insufficient_capacity", "{operation:#}");
+    let now = season.now(&id).await;
+    assert_eq!((now["size"].as_str(), now["state"].as_str()), (Some(size), Some("running")));
+    let states = steps(&season, &operation).await;
+    assert!(states.iter().all(|(_, state)| state == "undone"), "{states:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cancelled_is_taken_back() {
+    let season = season(FaceName::Aws).await;
+    let instance = id(&season.one("compute_instance", "running").await);
+    season.run(0.0);
+    let stop = id(&season.ask(&instance, "stop", Value::Null).await.expect(202)["operation"]);
+    season.until(&stop, |operation| operation["progress"]["steps"].is_number()).await;
+    season.owner.post_empty(&format!("/api/operations/{stop}/cancel")).await.is(202);
+    season.run(HASTE);
+    let operation = season.owner.ended(&stop).await;
+    assert!(matches!(operation["state"].as_str(), Some("undone" | "cancelled")), "{operation:#}");
+    season.synced().await;
+    assert_eq!(season.now(&instance).await["state"], "running");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_are_revoked_pause_it_and_it_goes_on_when_they_are_back() {
+    let season = season(FaceName::Aws).await;
+    let instance = id(&season.one("compute_instance", "running").await);
+    season.fault(json!({ "kind": "revoked_credentials" }));
+    let stop = id(&season.ask(&instance, "stop", Value::Null).await.expect(202)["operation"]);
+    let paused = season.until(&stop, |operation| operation["state"] == "paused").await;
+    assert!(paused["pause_reason"].as_str().unwrap().contains("credentials"), "{paused:#}");
+    season.no_faults();
+    season.owner.post_empty(&format!("/api/operations/{stop}/resume")).await.is(202);
+    let operation = season.owner.ended(&stop).await;
+    assert_eq!(operation["state"], "succeeded", "{operation:#}");
+    assert_eq!(season.now(&instance).await["state"], "stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_is_refused_before_anything_is_done() {
+    let season = season(FaceName::Aws).await;
+    let instance = id(&season.one("compute_instance", "running").await);
+    let disk = season.one("disk", "in_use").await;
+    season.ask(&id(&disk), "start", Value::Null).await.is_problem(422, "unsupported_action");
+    season.ask(&id(&disk), "grow", json!({ "size_gib": 1 })).await.is_problem(422, "cannot_shrink");
+    season.ask(&instance, "resize", json!({ "size": "" })).await.is_problem(422, "invalid");
+    season.ask(&instance, "resize", json!({ "sise": "m7i.large" })).await.is_problem(422, "invalid");
+    let create = |spec: Value| json!({ "provider_id": season.provider, "kind": "disk", "region": "eu-west-1", "spec": spec });
+    let wrong = season.owner.post("/api/cloud/resources", create(json!({ "name": "a", "size": 3 }))).await;
+    assert_eq!(wrong.pointers(), ["/spec/size"], "{}", wrong.body);
+    let wrong = season.owner.post("/api/cloud/resources", create(json!({ "size_gib": 3 }))).await;
+    assert_eq!(wrong.pointers(), ["/spec/name"], "{}", wrong.body);
+    let operations = season.owner.all("/api/operations?filter=kind%3Dchange_resources").await;
+    assert_eq!(operations, [Value::Null; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_ended_behind_its_back_is_reported() {
+    let season = season(FaceName::Aws).await;
+    let disk = season.one("disk", "available").await;
+    season.end_disk(disk["native_id"].as_str().unwrap());
+    let operation = season.done(season.ask(&id(&disk), "grow", json!({ "size_gib": 16_000 })).await).await;
+    assert_eq!(operation["error"]["code"], "resource_gone", "{operation:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_is_there_and_is_made_once() {
+    let season = season(FaceName::Aws).await;
+    let body = json!({ "provider_id": season.provider, "kind": "disk", "region": "eu-west-1",
+        "spec": { "name": "photos", "zone": "eu-west-1a", "size_gib": 12, "tags": { "venue": "orangery" } } });
+    // Half of the answers are lost on the way.
+    season.fault(json!({ "kind": "cut_off", "share": 0.5, "times": 6 }));
+    let operation = season.changed(season.owner.post("/api/cloud/resources", body).await).await;
+    season.no_faults();
+    let found = season.owner.all("/api/cloud/resources?filter=name%3Dphotos").await;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(
+        (&found[0]["attributes"]["size_gib"], &found[0]["tags"]["venue"]),
+        (&json!(12), &json!("orangery"))
+    );
+    let made = season.owner.get(&format!("/api/operations/{}", id(&operation))).await.expect(200);
+    assert_eq!(made["steps"][1]["output"]["resource_id"], found[0]["id"]);
+    season.synced().await;
+    assert_eq!(season.owner.all("/api/cloud/resources?filter=name%3Dphotos").await.len(), 1);
+}
