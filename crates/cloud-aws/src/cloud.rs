@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, CloudRegion, CloudService, ConnectionTest, ErrorKind, Identity,
+    Capabilities, Changes, Cloud, CloudError, CloudRegion, CloudService, ConnectionTest, ErrorKind, Identity,
     Inventory, Layers, Objects,
     layers::{Policy, Tally},
 };
@@ -195,6 +195,10 @@ impl Cloud for Aws {
     }
 
     fn inventory(&self) -> Option<&dyn Inventory> {
+        Some(self)
+    }
+
+    fn changes(&self) -> Option<&dyn Changes> {
         Some(self)
     }
 

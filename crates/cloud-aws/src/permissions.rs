@@ -8,19 +8,22 @@ use marquee_clouds::{
 };
 use marquee_types::ResourceKind;
 
-use crate::query::{AUTOSCALING, Api, ELB, IAM, RDS};
+use crate::{
+    changes::abilities::ABILITIES,
+    query::{AUTOSCALING, Api, ELB, IAM, RDS},
+};
 
 /// What AWS offers Marquee.
 pub static CAPABILITIES: Capabilities = Capabilities {
     cloud: "aws",
     inventory: ResourceKind::ALL,
     permissions: &PERMISSIONS,
-    abilities: &[],
+    abilities: ABILITIES,
     rate_limits: RATE_LIMITS,
 };
 
 /// How often an account may ask, where AWS documents it: EC2 by region and action, load balancers by region, Route 53 by
-/// account. All calls of ours only read.
+/// account. These are for reads; what changes is rare.
 const RATE_LIMITS: &[RateLimit] = &[
     RateLimit {
         service: "ec2",

@@ -3,7 +3,13 @@
 //! The official crates for these services cannot hand on what they do not know, take minutes to build, and read a
 //! page of a thousand instances three times slower. Signing stays with the official `aws-sigv4`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use aws_credential_types::Credentials as Keys;
 use aws_sigv4::{
@@ -71,6 +77,30 @@ impl Client {
         params: &Params,
         tally: &Tally,
     ) -> Result<String, CloudError> {
+        self.send(api, region, (action, params), tally, None).await
+    }
+
+    /// Makes a call that would do its work again if it were repeated: it is, where AWS said that nothing was done, and not
+    /// where the answer was lost. That is [`ErrorKind::Unavailable`] then, and whoever asked looks what became of it.
+    pub async fn call_once(
+        &self,
+        api: &'static Api,
+        region: &str,
+        action: &'static str,
+        params: &Params,
+    ) -> Result<String, CloudError> {
+        let unheard = AtomicBool::new(false);
+        self.send(api, region, (action, params), &Tally::default(), Some(&unheard)).await
+    }
+
+    async fn send(
+        &self,
+        api: &'static Api,
+        region: &str,
+        (action, params): (&'static str, &Params),
+        tally: &Tally,
+        unheard: Option<&AtomicBool>,
+    ) -> Result<String, CloudError> {
         let site = CallSite { cloud: CLOUD, service: api.name, operation: action, region: Some(region) };
         let body: Arc<str> = form(api, action, params).into();
         let (url, signing_region) = self.endpoint(api, region);
@@ -81,7 +111,19 @@ impl Client {
             .call_counted(site, tally, || {
                 let (body, url, region) = (Arc::clone(&body), url.clone(), signing_region.clone());
                 let keys = keys.clone();
-                async move { self.attempt(&keys, api, &url, &region, &body).await }
+                async move {
+                    let Some(unheard) = unheard else {
+                        return self.attempt(&keys, api, &url, &region, &body).await;
+                    };
+                    // An attempt that is dropped, for it took too long, leaves it set.
+                    if unheard.swap(true, Ordering::Relaxed) {
+                        return Err(lost());
+                    }
+                    let result = self.attempt(&keys, api, &url, &region, &body).await;
+                    unheard
+                        .store(result.as_ref().is_err_and(|error| is_silent(error.kind)), Ordering::Relaxed);
+                    result
+                }
             })
             .await;
         self.keys.judge(&keys, &result).await;
@@ -211,6 +253,18 @@ pub fn explain(refusal: &mut Refusal, text: &str) {
 fn not_sent(error: reqwest::Error) -> CloudError {
     let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Unavailable };
     CloudError::new(CLOUD, "", kind, "the endpoint could not be reached").with_source(error.without_url())
+}
+
+/// Whether it is not known after such an error what became of a call.
+pub fn is_silent(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Protocol)
+}
+
+fn lost() -> CloudError {
+    let message = "the answer was lost, and the call would do its work again if it were repeated";
+    let mut error = CloudError::new(CLOUD, "", ErrorKind::Unavailable, message);
+    error.retry = Retry::Never;
+    error
 }
 
 fn cut_off(error: reqwest::Error) -> CloudError {

@@ -108,8 +108,9 @@ impl SdkCaller {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         T: Send + Sync,
     {
+        // The official crates' futures are deep: without the box their types grow past what the compiler follows.
         self.call_whole(service, operation, region, || {
-            let attempt = send();
+            let attempt = Box::pin(send());
             async move { attempt.await.map_err(|error| sdk_error(operation, error)) }
         })
         .await
