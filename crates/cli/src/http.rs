@@ -18,6 +18,7 @@ const ATTEMPTS: u32 = 5;
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// A request, ready to be sent.
+#[derive(Clone)]
 pub struct Request {
     /// The method.
     pub method: Method,

@@ -24,6 +24,7 @@ mod nouns;
 mod output;
 mod paint;
 mod perform;
+mod plan;
 mod schema;
 mod secrets;
 mod spec;

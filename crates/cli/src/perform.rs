@@ -19,6 +19,7 @@ use crate::{
         list::{Column, ListWriter},
         object,
     },
+    plan,
     schema::Kind,
     spec::{Api, Operation, Parameter},
     surroundings::Surroundings,
@@ -68,6 +69,9 @@ impl Performance<'_> {
             return self.list().await;
         }
         let request = self.request().await?;
+        if self.operation.plans {
+            self.agree(&request).await?;
+        }
         let answer = self.http.send(&request, self.surroundings).await?;
         if self.operation.starts_operation && self.waits() {
             let operation = wait::inner(answer.body);
@@ -91,7 +95,7 @@ impl Performance<'_> {
             if_match = if_match.or(answer.etag);
             current = Some(answer.body);
         }
-        if self.operation.method == "DELETE" {
+        if self.operation.method == "DELETE" && !self.operation.plans {
             self.confirm(current.as_ref())?;
         }
         let replaced = current.as_ref().filter(|_| self.operation.method == "PUT");
@@ -163,6 +167,33 @@ impl Performance<'_> {
         let removal = self.noun.map_or("", |noun| noun.removal);
         let text = format!("{verb} the {singular} {what}? {removal} [y/N] ").replace("  ", " ");
         let answer = self.surroundings.question(&crate::failure::clean(&text), false)?;
+        let yes = answer.is_some_and(|a| matches!(a.expose_secret().trim(), "y" | "Y" | "yes"));
+        if yes { Ok(()) } else { Err(Failure::Local("nothing was changed".into())) }
+    }
+
+    /// Shows what a change would do, and asks. Where nobody is there to be asked, only what can be undone is done unasked.
+    async fn agree(&mut self, request: &Request) -> Result<(), Failure> {
+        if flag(self.matches, "yes")
+            || request.query.iter().any(|(name, value)| name == "validate_only" && value == "true")
+        {
+            return Ok(());
+        }
+        let mut rehearsal = request.clone();
+        rehearsal.idempotency_key = None;
+        rehearsal.query.push(("validate_only".to_owned(), "true".to_owned()));
+        let answer = self.http.send(&rehearsal, self.surroundings).await?;
+        let plan = &answer.body["plan"];
+        if !self.surroundings.terminal.stdin {
+            if plan::is_grave(plan) {
+                self.surroundings.note(&plan::shown(plan));
+                return Err(Failure::Local(
+                    "nothing was changed: this cannot be undone, so say --yes".into(),
+                ));
+            }
+            return Ok(());
+        }
+        let text = format!("{}Do it? [y/N] ", plan::shown(plan));
+        let answer = self.surroundings.question(&text, false)?;
         let yes = answer.is_some_and(|a| matches!(a.expose_secret().trim(), "y" | "Y" | "yes"));
         if yes { Ok(()) } else { Err(Failure::Local("nothing was changed".into())) }
     }

@@ -51,6 +51,8 @@ pub struct Operation {
     pub is_list: bool,
     /// Whether the answer is an operation that goes on after the answer.
     pub starts_operation: bool,
+    /// Whether it can say beforehand, step by step, what it would do.
+    pub plans: bool,
 }
 
 /// A parameter of the path or of the query.
@@ -185,6 +187,8 @@ fn read_operation(
         body: operation.get("requestBody").map(|body| read_body(schemas, schemas.resolve(body))),
         is_list: answers_list(schemas, operation),
         starts_operation: operation.pointer("/responses/202").is_some(),
+        plans: operation.pointer("/responses/202").is_some()
+            && parameters.iter().any(|parameter| text(parameter, "name") == "validate_only"),
         summary: text(operation, "summary").trim_end_matches('.').to_owned(),
         description: text(operation, "description").to_owned(),
         path: path.to_owned(),

@@ -298,14 +298,13 @@ fn shape_args(api: &Api, operation: &Operation) -> Vec<Arg> {
                 .help("Makes it safe to run again: the same key does it once (default: a new key)"),
         );
     }
-    if operation.method == "DELETE" {
-        args.push(
-            Arg::new("yes")
-                .long("yes")
-                .short('y')
-                .action(ArgAction::SetTrue)
-                .help("Do not ask (nobody is asked where there is no terminal)"),
-        );
+    if operation.method == "DELETE" || operation.plans {
+        let help = if operation.plans {
+            "Do not show the plan and ask (what cannot be undone needs it where there is no terminal)"
+        } else {
+            "Do not ask (nobody is asked where there is no terminal)"
+        };
+        args.push(Arg::new("yes").long("yes").short('y').action(ArgAction::SetTrue).help(help));
     }
     if operation.starts_operation {
         args.push(

@@ -86,15 +86,15 @@ impl Season {
         assert!(estate.end(cause, shelf, &place, &id, now));
     }
 
-    /// Another size than the one it has, that it can have.
-    fn other_size(&self, now: &str) -> &'static str {
-        let sizes = match self.face {
-            FaceName::Aws => ["m7i.large", "m7i.xlarge"],
-            FaceName::Azure => ["Standard_D2s_v5", "Standard_D4s_v5"],
-            FaceName::Google => ["n2-standard-2", "n2-standard-4"],
-            FaceName::Hetzner => ["", ""],
+    /// A size that other instances of its architecture have.
+    async fn other_size(&self, instance: &Value) -> String {
+        let found = self.owner.all("/api/cloud/resources?filter=kind%3Dcompute_instance").await;
+        let fits = |other: &&Value| {
+            other["size"] != instance["size"]
+                && other["attributes"]["architecture"] == instance["attributes"]["architecture"]
         };
-        if sizes[0] == now { sizes[1] } else { sizes[0] }
+        let other = found.iter().find(fits).expect("an instance of another size");
+        other["size"].as_str().unwrap().to_owned()
     }
 }
 
@@ -116,10 +116,10 @@ async fn an_instance_is_changed(face: FaceName) {
     assert_eq!(season.now(&id).await["state"], "stopped");
     season.changed(season.ask(&id, "start", Value::Null).await).await;
     assert_eq!(season.now(&id).await["state"], "running");
-    let size = season.other_size(instance["size"].as_str().unwrap());
+    let size = season.other_size(&instance).await;
     let resized = season.changed(season.ask(&id, "resize", json!({ "size": size })).await).await;
     let now = season.now(&id).await;
-    assert_eq!((now["size"].as_str(), now["state"].as_str()), (Some(size), Some("running")));
+    assert_eq!((now["size"].as_str(), now["state"].as_str()), (Some(size.as_str()), Some("running")));
     assert!(steps(&season, &resized).await.iter().all(|(_, state)| state == "succeeded"));
     let path = format!("/api/cloud/resources/{id}");
     let request = season.owner.request("PATCH", &path).json(&json!({ "tags": { "venue": "barn" } }));
@@ -164,7 +164,7 @@ async fn an_instance_of_google_is_changed() {
 async fn a_plan_says_what_would_happen_and_changes_nothing() {
     let season = season(FaceName::Aws).await;
     let instance = season.one("compute_instance", "running").await;
-    let size = season.other_size(instance["size"].as_str().unwrap());
+    let size = season.other_size(&instance).await;
     let path = format!("/api/cloud/resources/{}/resize?validate_only=true", id(&instance));
     let plan = season.owner.post(&path, json!({ "size": size })).await.expect(200);
     assert_eq!(plan["operation"], Value::Null);
@@ -231,7 +231,7 @@ async fn what_fails_half_way_is_taken_back() {
     let season = season(FaceName::Aws).await;
     let instance = season.one("compute_instance", "running").await;
     let (id, size) = (id(&instance), instance["size"].as_str().unwrap());
-    let other = season.other_size(size);
+    let other = season.other_size(&instance).await;
     season.fault(json!({ "kind": "no_capacity", "size": other }));
     let operation = season.done(season.ask(&id, "resize", json!({ "size": other })).await).await;
     assert_eq!(operation["state"], "undone", "{operation:#}");
