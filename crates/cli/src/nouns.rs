@@ -249,6 +249,21 @@ pub static NOUNS: &[Noun] = &[
             ),
             ("summary", "  marquee resources summary --group-by kind,region"),
             ("history", "  marquee resources history res_01989f2c…"),
+            (
+                "create",
+                "  marquee resources create --provider-id prv_01989f2c… --kind disk --region eu-central-1 \\
+      --spec '{\"name\": \"photos\", \"zone\": \"eu-central-1a\", \"size_gib\": 100}'",
+            ),
+            (
+                "resize",
+                "  # Shows the plan, and asks
+  marquee resources resize res_01989f2c… --size m7i.xlarge
+  # Only shows it
+  marquee resources resize res_01989f2c… --size m7i.xlarge --validate-only",
+            ),
+            ("stop", "  marquee resources stop res_01989f2c… --yes --wait"),
+            ("snapshot", "  marquee resources snapshot res_01989f2c… --name before-saturday"),
+            ("protect", "  marquee resources protect res_01989f2c… --reason 'serves Saturday'"),
         ],
         ..BLANK
     },

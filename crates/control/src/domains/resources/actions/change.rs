@@ -280,6 +280,9 @@ fn shown(steps: &[PlannedStep]) -> Plan {
 }
 
 fn refused(refusal: Refusal) -> Fault {
+    if refusal.code == "resource_gone" {
+        return Fault::conflict(refusal.code, refusal.detail);
+    }
     Fault::Unprocessable { code: refusal.code, detail: refusal.detail }
 }
 
