@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Adapter, Capabilities, Cloud, CloudError, CredentialError, PolicyDocument, PolicyRequest, layers::Policy,
+    Adapter, Capabilities, Cloud, CloudError, CredentialError, PermissionGroup, PolicyDocument,
+    PolicyRequest, layers::Policy,
 };
 use marquee_types::{Clock, FieldError};
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::{
     cloud::Aws,
     config::{Config, credentials_schema, settings_schema},
     error::CLOUD,
-    permissions::CAPABILITIES,
+    permissions::{CAPABILITIES, CHANGES},
     policy,
     transport::Transport,
 };
@@ -41,6 +42,7 @@ impl Adapter for AwsConnector {
     const KIND: &'static str = CLOUD;
     const TITLE: &'static str = "AWS";
     const CAPABILITIES: &'static Capabilities = &CAPABILITIES;
+    const OPTIONAL_PERMISSIONS: &'static [PermissionGroup] = &[CHANGES];
 
     type Config = Config;
 

@@ -50,11 +50,29 @@ const OTHERWISE: &[(&str, &str, Option<&str>)] = &[
     ("s3", "HeadBucket", Some("s3:ListBucket")),
     ("s3", "HeadObject", Some("s3:GetObject")),
     ("s3", "ListObjectsV2", Some("s3:ListBucket")),
+    ("s3", "DeleteBucketLifecycle", Some("s3:PutLifecycleConfiguration")),
+    ("s3", "DeleteBucketTagging", Some("s3:PutBucketTagging")),
     ("s3", "GetBucketEncryption", Some("s3:GetEncryptionConfiguration")),
+    ("s3", "GetBucketLifecycleConfiguration", Some("s3:GetLifecycleConfiguration")),
+    ("s3", "GetPublicAccessBlock", Some("s3:GetBucketPublicAccessBlock")),
+    ("s3", "PutBucketEncryption", Some("s3:PutEncryptionConfiguration")),
+    ("s3", "PutBucketLifecycleConfiguration", Some("s3:PutLifecycleConfiguration")),
+    ("s3", "PutPublicAccessBlock", Some("s3:PutBucketPublicAccessBlock")),
     // "No permissions are required to perform this operation."
     ("sts", "GetCallerIdentity", None),
     // Needed by whoever becomes the role, and not by the role that the policy is for.
     ("sts", "AssumeRole", None),
+];
+
+/// Permissions that an operation needs besides its own, for what it does along with it. Sources: "Permissions required for
+/// Secrets Manager integration" in the RDS user guide, and `CreateBucketConfiguration` in the API reference of S3.
+const ALONG: &[(&str, &str, &[&str])] = &[
+    (
+        "rds",
+        "CreateDBInstance",
+        &["kms:DescribeKey", "secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+    ),
+    ("s3", "CreateBucket", &["s3:TagResource"]),
 ];
 
 /// The permission that an operation needs.
@@ -153,8 +171,12 @@ fn use_of_shape<'a>(before: &str, after: &'a str) -> Option<&'a str> {
 fn the_permissions_are_those_of_the_operations_that_can_be_called() {
     let known = known();
     let called: BTreeSet<_> = sources().iter().flat_map(|(_, text)| operations(text, &known)).collect();
-    let needed: BTreeSet<String> =
-        called.iter().filter_map(|(service, operation)| permission(service, operation)).collect();
+    let along = ALONG.iter().filter(|(of, name, _)| called.contains(&(*of, (*name).to_owned())));
+    let needed: BTreeSet<String> = called
+        .iter()
+        .filter_map(|(service, operation)| permission(service, operation))
+        .chain(along.flat_map(|(_, _, more)| more.iter().map(|name| (*name).to_owned())))
+        .collect();
     drop(rustls::crypto::ring::default_provider().install_default());
     let groups = AwsConnector::new(Clock::system()).unwrap().permission_groups();
     let table: BTreeSet<String> = groups

@@ -3,7 +3,7 @@
 //! The least-privilege policy in `docs/guides/connect-aws.md` is this table.
 
 use marquee_clouds::{
-    Capabilities, PermissionNeed,
+    Capabilities, PermissionGroup, PermissionNeed,
     layers::{Allowance, RateLimit},
 };
 use marquee_types::ResourceKind;
@@ -186,6 +186,93 @@ pub const OBJECT_PERMISSIONS: &[PermissionNeed] = &[
     PermissionNeed { permission: "s3:PutObject", feature: "objects in buckets: writing" },
 ];
 
+/// The group of [`CHANGE_PERMISSIONS`].
+pub const CHANGES: PermissionGroup = PermissionGroup {
+    name: "changes",
+    about: "changing what exists: making, resizing, stopping and deleting it",
+    permissions: CHANGE_PERMISSIONS,
+};
+
+/// What changing things needs besides the inventory. Two are left out that a policy for everything must not have: whoever gives
+/// an instance a profile needs `iam:PassRole` for its role, and an account's first scaling group and first database need
+/// `iam:CreateServiceLinkedRole`.
+pub const CHANGE_PERMISSIONS: &[PermissionNeed] = &[
+    change("autoscaling:CreateAutoScalingGroup", "changes: scaling groups: making"),
+    change("autoscaling:CreateOrUpdateTags", "changes: scaling groups: tags"),
+    change("autoscaling:DeleteAutoScalingGroup", "changes: scaling groups: deleting"),
+    change("autoscaling:DeleteTags", "changes: scaling groups: tags"),
+    change(
+        "autoscaling:DescribeScalingActivities",
+        "changes: scaling groups: why an instance could not be launched",
+    ),
+    change("autoscaling:UpdateAutoScalingGroup", "changes: scaling groups: sizes"),
+    change("ec2:AttachVolume", "changes: disks: attaching and detaching"),
+    change("ec2:CreateImage", "changes: images: making"),
+    change("ec2:CreateLaunchTemplate", "changes: scaling groups: what they launch"),
+    change("ec2:CreateSnapshot", "changes: disks: snapshots"),
+    change("ec2:CreateTags", "changes: tags of what is made, and setting tags"),
+    change("ec2:CreateVolume", "changes: disks: making"),
+    change("ec2:DeleteLaunchTemplate", "changes: scaling groups: what they launch"),
+    change("ec2:DeleteSnapshot", "changes: snapshots and images: deleting"),
+    change("ec2:DeleteTags", "changes: tags: removing"),
+    change("ec2:DeleteVolume", "changes: disks: deleting"),
+    change("ec2:DeregisterImage", "changes: images: deleting"),
+    change("ec2:DescribeLaunchTemplates", "changes: scaling groups: what they launch"),
+    change("ec2:DescribeVolumesModifications", "changes: disks: how far a change of size is"),
+    change("ec2:DetachVolume", "changes: disks: attaching and detaching"),
+    change("ec2:ModifyInstanceAttribute", "changes: instances: size"),
+    change("ec2:ModifyVolume", "changes: disks: size"),
+    change("ec2:RebootInstances", "changes: instances: restarting"),
+    change("ec2:RunInstances", "changes: instances and scaling groups: making"),
+    change("ec2:StartInstances", "changes: instances: starting"),
+    change("ec2:StopInstances", "changes: instances: stopping"),
+    change("ec2:TerminateInstances", "changes: instances: terminating"),
+    change("elasticloadbalancing:AddTags", "changes: load balancers and target groups: tags"),
+    change("elasticloadbalancing:DeregisterTargets", "changes: target groups: instances"),
+    change("elasticloadbalancing:RegisterTargets", "changes: target groups: instances"),
+    change("elasticloadbalancing:RemoveTags", "changes: load balancers and target groups: tags"),
+    change("kms:DescribeKey", "changes: databases: the key that keeps the administrator's password"),
+    change("rds:AddTagsToResource", "changes: tags of what is made, and setting tags"),
+    change("rds:CreateDBInstance", "changes: databases: making"),
+    change("rds:CreateDBInstanceReadReplica", "changes: databases: replicas"),
+    change("rds:CreateDBSnapshot", "changes: databases: snapshots"),
+    change("rds:DeleteDBInstance", "changes: databases: deleting"),
+    change("rds:DeleteDBSnapshot", "changes: snapshots of databases: deleting"),
+    change("rds:ModifyDBInstance", "changes: databases: size"),
+    change("rds:PromoteReadReplica", "changes: databases: promoting replicas"),
+    change("rds:RemoveTagsFromResource", "changes: tags: removing"),
+    change("rds:RestoreDBInstanceFromDBSnapshot", "changes: databases: restoring a snapshot"),
+    change("rds:RestoreDBInstanceToPointInTime", "changes: databases: restoring to a time"),
+    change("rds:StartDBInstance", "changes: databases: starting"),
+    change("rds:StopDBInstance", "changes: databases: stopping"),
+    change("route53:ChangeResourceRecordSets", "changes: DNS zones: records"),
+    change("route53:ChangeTagsForResource", "changes: DNS zones: tags"),
+    change("route53:GetChange", "changes: DNS zones: how far a change of records is"),
+    change("route53:ListResourceRecordSets", "changes: DNS zones: what a change of records replaces"),
+    change("s3:CreateBucket", "changes: buckets: making"),
+    change("s3:DeleteBucket", "changes: buckets: deleting"),
+    change("s3:GetBucketPublicAccessBlock", "changes: buckets: refusing public access"),
+    change("s3:GetLifecycleConfiguration", "changes: buckets: rules by which objects expire"),
+    change("s3:PutBucketPublicAccessBlock", "changes: buckets: refusing public access"),
+    change("s3:PutBucketTagging", "changes: buckets: tags"),
+    change("s3:PutBucketVersioning", "changes: buckets: versions"),
+    change("s3:PutEncryptionConfiguration", "changes: buckets: keys"),
+    change("s3:PutLifecycleConfiguration", "changes: buckets: rules by which objects expire"),
+    change("s3:TagResource", "changes: buckets: tags of what is made"),
+    change(
+        "secretsmanager:CreateSecret",
+        "changes: databases: the administrator's password, which RDS makes and keeps",
+    ),
+    change(
+        "secretsmanager:TagResource",
+        "changes: databases: the administrator's password, which RDS makes and keeps",
+    ),
+];
+
+const fn change(permission: &'static str, feature: &'static str) -> PermissionNeed {
+    PermissionNeed { permission, feature }
+}
+
 static PERMISSIONS: [PermissionNeed; NEEDS.len()] = {
     let mut permissions = [PermissionNeed { permission: "", feature: "" }; NEEDS.len()];
     let mut index = 0;
@@ -217,6 +304,18 @@ const fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_need_what_nothing_else_does() {
+        assert!(CHANGE_PERMISSIONS.is_sorted_by(|a, b| a.permission < b.permission));
+        let shared = |need: &&PermissionNeed| {
+            let reads = NEEDS.iter().map(|known| known.need.permission);
+            reads
+                .chain(OBJECT_PERMISSIONS.iter().map(|known| known.permission))
+                .any(|it| it == need.permission)
+        };
+        assert_eq!(CHANGE_PERMISSIONS.iter().find(shared), None);
+    }
 
     #[test]
     fn the_inventory_needs_no_permission_of_objects() {

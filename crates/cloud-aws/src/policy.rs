@@ -12,6 +12,8 @@ const SERVICES: &[(&str, &str)] = &[
     ("rds", "Databases"),
     ("s3", "Storage"),
     ("route53", "Dns"),
+    ("secretsmanager", "Secrets"),
+    ("kms", "Keys"),
     ("iam", "Account"),
 ];
 
@@ -66,7 +68,7 @@ mod tests {
     use marquee_clouds::PermissionNeed;
 
     use super::*;
-    use crate::permissions::CAPABILITIES;
+    use crate::permissions::{CAPABILITIES, CHANGES};
 
     const OTHER: PermissionGroup = PermissionGroup {
         name: "other-things",
@@ -98,6 +100,20 @@ mod tests {
         let sids: BTreeSet<&str> = statements.iter().map(|one| one["Sid"].as_str().unwrap()).collect();
         assert_eq!(sids.len(), statements.len());
         assert!(sids.iter().all(|sid| sid.bytes().all(|byte| byte.is_ascii_alphanumeric())), "{sids:?}");
+    }
+
+    #[test]
+    fn changes_are_permitted_when_they_are_asked_for() {
+        let policy = written(vec![inventory(), CHANGES]);
+        let actions: BTreeSet<String> = policy["Statement"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|statement| statement["Action"].as_array().unwrap())
+            .map(|action| action.as_str().unwrap().to_owned())
+            .collect();
+        let lacking = CHANGES.permissions.iter().find(|need| !actions.contains(need.permission));
+        assert_eq!(lacking, None);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use marquee_types::ResourceKind;
 
-use crate::{Connector, PermissionNeed, PolicyRequest, attributes::MEANINGS, draft::States};
+use crate::{
+    Ability, ActionName, Connector, PermissionNeed, PolicyRequest, attributes::MEANINGS, draft::States,
+};
 
 /// Attributes by kind, each with the vendor's member it comes from.
 pub type Attributes = &'static [(ResourceKind, &'static [(&'static str, &'static str)])];
@@ -108,10 +110,143 @@ pub fn commands(connector: &dyn Connector) -> String {
     format!("```console\n{}\n```\n", lines.join("\n"))
 }
 
+/// What can be changed at a vendor, what that disturbs, and what takes it back.
+pub fn abilities(abilities: &[Ability]) -> String {
+    let rows = abilities.iter().map(|ability| {
+        let stopped = if ability.needs_stopped { "yes" } else { "" };
+        vec![
+            code(ability.action.as_str()),
+            ability.disturbs.as_str().replace('_', " "),
+            stopped.to_owned(),
+            taken_back(ability.action),
+            format!("[{}]({})", page(ability.source), ability.source),
+        ]
+    });
+    table(&["action", "disturbs", "needs it stopped", "undo", "source"], rows)
+}
+
+/// The action that usually takes another back, by its name alone; what an undo is in a case is found out before it is begun.
+fn taken_back(action: ActionName) -> String {
+    use ActionName as A;
+    if let Some(kind) = action.makes() {
+        let removes = |name: &&ActionName| {
+            let word = name.as_str();
+            name.on() == Some(kind) && (word.starts_with("delete_") || word.starts_with("terminate_"))
+        };
+        return ActionName::ALL.iter().find(removes).map(|name| code(name.as_str())).unwrap_or_default();
+    }
+    let back = match action {
+        A::StartInstance => A::StopInstance,
+        A::StopInstance => A::StartInstance,
+        A::StartDatabase => A::StopDatabase,
+        A::StopDatabase => A::StartDatabase,
+        A::AttachDisk => A::DetachDisk,
+        A::DetachDisk => A::AttachDisk,
+        A::RegisterTarget => A::DeregisterTarget,
+        A::DeregisterTarget => A::RegisterTarget,
+        A::RemoveRecords => A::SetRecords,
+        A::RebootInstance => return "nothing to take back".to_owned(),
+        // These set what can be set again.
+        A::ResizeInstance | A::ResizeDatabase => action,
+        _ if action.as_str().starts_with("set_") => action,
+        _ => return "none".to_owned(),
+    };
+    code(back.as_str())
+}
+
+/// What a page is called by the last part of its address.
+fn page(address: &str) -> &str {
+    let last = address.split(['?', '#']).next().unwrap_or(address).trim_end_matches('/');
+    let last = last.rsplit('/').next().unwrap_or(last);
+    last.strip_suffix(".html").unwrap_or(last)
+}
+
 /// Permissions and the features that need them.
 pub fn permissions(needs: &[PermissionNeed]) -> String {
     table(
         &["permission", "for"],
         needs.iter().map(|need| vec![code(need.permission), need.feature.to_owned()]),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use marquee_types::ResourceState;
+
+    use super::*;
+    use crate::{
+        Action, Change, Observed, RawJson, Undo,
+        changes::{Disturbance, undo},
+    };
+
+    fn ability(action: ActionName) -> Ability {
+        let source = "https://vendor.example/docs/api/Stop.html?view=1#top";
+        Ability { action, disturbs: Disturbance::DataLoss, needs_stopped: true, source }
+    }
+
+    #[test]
+    fn a_row_says_what_comes_with_an_action() {
+        let text = abilities(&[ability(ActionName::CreateDisk)]);
+        let row = text.lines().nth(2).unwrap();
+        let cells = "| `create_disk` | data loss | yes | `delete_disk` | [Stop](";
+        assert!(row.starts_with(cells), "{row}");
+    }
+
+    /// A thing of which everything is known that an undo may ask for.
+    fn known(kind: ResourceKind) -> Observed {
+        let attributes = serde_json::json!({ "versioning": "enabled", "size_gib": 1, "min_size": 1,
+            "desired_size": 1, "max_size": 1 });
+        Observed {
+            kind,
+            native_id: "1".to_owned(),
+            name: String::new(),
+            region: String::new(),
+            zone: None,
+            state: ResourceState::Updating,
+            native_state: None,
+            size: Some("small".to_owned()),
+            tags: Vec::new(),
+            created_at: None,
+            attributes: attributes.as_object().cloned().unwrap(),
+            raw: RawJson::default(),
+            relations: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_table_says_what_undo_does() {
+        for name in ActionName::ALL.iter().copied() {
+            let mut written = serde_json::json!({ "do": name, "size": "s", "size_gib": 2, "enabled": false,
+                "rules": [], "blocked": false, "instance": "i", "time": "2026-01-01T00:00:00Z", "name": "n" });
+            let action = loop {
+                match serde_json::from_value::<Action>(written.clone()) {
+                    Ok(action) => break action,
+                    // Of these members it takes those that it knows.
+                    Err(error) => {
+                        let text = error.to_string();
+                        let unknown = text.split('`').nth(1).unwrap_or_else(|| panic!("{name}: {text}"));
+                        assert!(text.starts_with("unknown field"), "{name}: {text}");
+                        written.as_object_mut().unwrap().remove(unknown);
+                    }
+                }
+            };
+            let kind = name.on().unwrap_or(ResourceKind::ComputeInstance);
+            let change = Change::of("here", kind, "1", action.clone());
+            let wanted = match undo(&change, Some(&known(kind)), Some(&standing(&action))) {
+                Undo::Change { change } => code(change.action.name().as_str()),
+                Undo::Remove { action } => code(action.name().as_str()),
+                Undo::Nothing => "nothing to take back".to_owned(),
+                Undo::Impossible { .. } => "none".to_owned(),
+            };
+            assert_eq!(taken_back(name), wanted, "{name}");
+        }
+    }
+
+    /// What stood before: for records that are removed, the records.
+    fn standing(action: &Action) -> Action {
+        match action {
+            Action::RemoveRecords(_) => Action::SetRecords(crate::changes::spec::RecordSet::default()),
+            other => other.clone(),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use marquee_cloud_aws::{
     inventory::{GLOBAL, SCOPES, Source, ec2, mapping, rds, states},
-    permissions::{CAPABILITIES, OBJECT_PERMISSIONS},
+    permissions::{CAPABILITIES, CHANGE_PERMISSIONS, OBJECT_PERMISSIONS},
 };
 use marquee_clouds::docs::{self, check, code, table};
 
@@ -36,6 +36,7 @@ fn scopes() {
 fn attributes() {
     check("clouds.md", "attributes", &docs::meanings());
     check("clouds.md", "aws attributes", &docs::attributes("AWS's member", mapping::ATTRIBUTES));
+    check("clouds.md", "aws abilities", &docs::abilities(CAPABILITIES.abilities));
     check("clouds.md", "aws relations", &docs::relations("AWS's member", mapping::RELATIONS));
     let volatile: Vec<_> = ec2::VOLATILE.iter().chain(rds::VOLATILE).map(|name| code(name)).collect();
     check("clouds.md", "aws volatile", &format!("{}.\n", volatile.join(", ")));
@@ -54,5 +55,6 @@ fn permissions() {
     let connector = bed::connector(bed::policy());
     check("guides/connect-aws.md", "policy", &docs::policy(&connector));
     check("guides/connect-aws.md", "commands", &docs::commands(&connector));
+    check("guides/connect-aws.md", "change permissions", &docs::permissions(CHANGE_PERMISSIONS));
     check("guides/connect-aws.md", "object permissions", &docs::permissions(OBJECT_PERMISSIONS));
 }

@@ -21,6 +21,8 @@ use tokio::{
 /// A call as it came in.
 #[derive(Debug, Clone)]
 pub struct Seen {
+    /// Of HTTP.
+    pub method: String,
     /// As signed for.
     pub region: String,
     /// As signed for.
@@ -178,6 +180,7 @@ fn seen(parts: &hyper::http::request::Parts, body: &[u8]) -> Seen {
     let form = String::from_utf8_lossy(body).into_owned();
     let action = form.strip_prefix("Action=").and_then(|rest| rest.split('&').next());
     Seen {
+        method: parts.method.to_string(),
         region: scope.next().unwrap_or_default().to_owned(),
         service: scope.next().unwrap_or_default().to_owned(),
         action: action.map_or_else(|| parts.uri.path().to_owned(), str::to_owned),

@@ -8,6 +8,7 @@ const PREFIXES: &[(&str, &str)] = &[("elbv2", "elasticloadbalancing"), ("service
 
 /// Operations whose permission has another name; empty for those that need none.
 const OTHERWISE: &[(&str, &str, &str)] = &[
+    ("s3", "DeleteBucketLifecycle", "PutLifecycleConfiguration"),
     ("s3", "DeleteBucketTagging", "PutBucketTagging"),
     ("s3", "GetBucketEncryption", "GetEncryptionConfiguration"),
     ("s3", "GetBucketLifecycleConfiguration", "GetLifecycleConfiguration"),

@@ -81,7 +81,6 @@ const REFUSED: &[(&str, &[&str])] = &[
             "LicenseSpecifications",
             "Location",
             "MetadataOptions",
-            "NetworkInterfaces",
             "NetworkPerformanceOptions",
             "Operator",
             "OutpostArn",

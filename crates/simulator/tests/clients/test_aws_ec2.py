@@ -448,3 +448,54 @@ def test_a_client_token_is_forgotten_a_day_after_its_instance(ec2, launch, netwo
     control.advance(1200)
     (second,) = launch(ClientToken=token)
     assert second != first
+
+
+def test_an_instance_has_the_interface_that_was_asked_for(ec2, network, launch, control):
+    interface = {"DeviceIndex": 0, "SubnetId": network.subnets[1], "Groups": [network.group], "AssociatePublicIpAddress": True}
+    asked = {"ImageId": network.image, "InstanceType": "m7g.large", "MinCount": 1, "MaxCount": 1}
+    (made,) = ec2.run_instances(NetworkInterfaces=[interface], **asked)["Instances"]
+    assert (made["SubnetId"], made["SecurityGroups"][0]["GroupId"]) == (network.subnets[1], network.group)
+    first = made["PublicIpAddress"]
+    for wrong in (
+        {"NetworkInterfaces": [interface], "SubnetId": network.subnets[0]},
+        {"NetworkInterfaces": [interface], "SecurityGroupIds": [network.group]},
+        {"NetworkInterfaces": [{**interface, "DeviceIndex": 1}]},
+    ):
+        with pytest.raises(ClientError) as refused:
+            ec2.run_instances(**wrong, **asked)
+        assert code(refused) == "InvalidParameterCombination"
+    control.advance(60)
+    ids = {"InstanceIds": [made["InstanceId"]]}
+    ec2.stop_instances(**ids)
+    control.advance(60)
+    (stopped,) = ec2.describe_instances(**ids)["Reservations"][0]["Instances"]
+    assert "PublicIpAddress" not in stopped
+    ec2.start_instances(**ids)
+    (started,) = ec2.describe_instances(**ids)["Reservations"][0]["Instances"]
+    assert started["PublicIpAddress"] != first
+    private = {**interface, "AssociatePublicIpAddress": False}
+    (other,) = ec2.run_instances(NetworkInterfaces=[private], **asked)["Instances"]
+    assert "PublicIpAddress" not in other
+
+
+def test_a_volume_is_made_once_with_a_token(ec2, network):
+    asked = {"AvailabilityZone": network.zones[0], "Size": 5, "VolumeType": "gp3", "ClientToken": "a-volume-of-its-own"}
+    assert ec2.create_volume(**asked)["VolumeId"] == ec2.create_volume(**asked)["VolumeId"]
+    with pytest.raises(ClientError) as refused:
+        ec2.create_volume(**{**asked, "Size": 6})
+    assert code(refused) == "IdempotentParameterMismatch"
+
+
+def test_an_image_names_itself_on_its_snapshots(ec2, network, launch, control):
+    (instance,) = launch()
+    tags = [{"ResourceType": kind, "Tags": [{"Key": "made", "Value": "along"}]} for kind in ("image", "snapshot")]
+    image = ec2.create_image(InstanceId=instance, Name="names-itself", NoReboot=True, TagSpecifications=tags)["ImageId"]
+    filters = [{"Name": "description", "Values": [f"*{image}*"]}, {"Name": "tag:made", "Values": ["along"]}]
+    (snapshot,) = ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
+    assert snapshot["Description"] == f"Created by CreateImage({instance}) for {image}"
+    control.fault("unseen", face="aws", seconds=60)
+    ec2.create_image(InstanceId=instance, Name="taken-at-once")
+    with pytest.raises(ClientError) as refused:
+        ec2.create_image(InstanceId=instance, Name="taken-at-once")
+    control.clear_faults()
+    assert code(refused) == "InvalidAMIName.Duplicate"

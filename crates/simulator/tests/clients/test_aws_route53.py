@@ -64,6 +64,8 @@ def test_records(dns, zone, control):
         ([("DELETE", a(f"gone.{zone['Name']}", "198.51.100.1"))], "not found"),
         ([("DELETE", a(name, "198.51.100.9"))], "do not match"),
         ([("CREATE", a("www.elsewhere.example.", "198.51.100.1"))], "not permitted"),
+        ([("CREATE", a(f"w.{zone['Name']}", "198.51.100.1", Weight=1))], "SetIdentifier"),
+        ([("CREATE", a(f"w.{zone['Name']}", "198.51.100.1", SetIdentifier="one"))], "expected exactly one"),
     ]:
         with pytest.raises(ClientError) as found:
             change(dns, zone, *changes)

@@ -173,3 +173,21 @@ def test_lists_of_objects(s3, bucket):
         token = {"ContinuationToken": page["NextContinuationToken"]}
     assert seen == ["a/", "b/", "c", "d"]
     assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket, StartAfter="b/4")["Contents"]] == ["c", "d"]
+
+
+def test_a_bucket_is_made_with_tags_and_its_rules_end(s3, account):
+    name = fresh("tagged")
+    where = {"LocationConstraint": account["credentials"]["region"]}
+    if where["LocationConstraint"] == "us-east-1":
+        where = {}
+    tags = [{"Key": "app", "Value": "guests"}]
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={**where, "Tags": tags})
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+    rule = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": "drafts/"}, "Expiration": {"Days": 30}}
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [rule]})
+    s3.delete_bucket_lifecycle(Bucket=name)
+    with pytest.raises(ClientError) as refused:
+        s3.get_bucket_lifecycle_configuration(Bucket=name)
+    assert code(refused) == "NoSuchLifecycleConfiguration"
+    s3.delete_bucket_lifecycle(Bucket=name)
+    s3.delete_bucket(Bucket=name)

@@ -202,3 +202,66 @@ def test_groups_are_refused_tagged_listed_and_deleted(scaling, network, group, c
     control.advance(120)
     assert scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"] == []
     scaling.delete_launch_configuration(LaunchConfigurationName=group)
+
+
+@pytest.fixture
+def template(ec2, network):
+    """A launch template whose instances get an address on the internet."""
+    name = fresh("template")
+    data = {
+        "ImageId": network.image,
+        "InstanceType": "m7g.large",
+        "NetworkInterfaces": [{"DeviceIndex": 0, "AssociatePublicIpAddress": True, "Groups": [network.group]}],
+        "TagSpecifications": [{"ResourceType": "volume", "Tags": [{"Key": "of", "Value": name}]}],
+    }
+    tags = [{"ResourceType": "launch-template", "Tags": [{"Key": "app", "Value": name}]}]
+    made = ec2.create_launch_template(LaunchTemplateName=name, ClientToken=name, LaunchTemplateData=data, TagSpecifications=tags)
+    again = ec2.create_launch_template(LaunchTemplateName=name, ClientToken=name, LaunchTemplateData=data, TagSpecifications=tags)
+    assert made["LaunchTemplate"] == again["LaunchTemplate"]
+    code_of_name = "InvalidLaunchTemplateName.AlreadyExistsException"
+    assert refused(ec2.create_launch_template, LaunchTemplateName=name, LaunchTemplateData=data) == code_of_name
+    return name
+
+
+def test_launch_templates(ec2, template):
+    by_tag = [{"Name": "tag:app", "Values": [template]}]
+    (shown,) = ec2.describe_launch_templates(Filters=by_tag)["LaunchTemplates"]
+    assert (shown["LaunchTemplateName"], shown["DefaultVersionNumber"]) == (template, 1)
+    assert ec2.describe_launch_templates(LaunchTemplateIds=[shown["LaunchTemplateId"]])["LaunchTemplates"] == [shown]
+    for more in ({"MetadataOptions": {"HttpTokens": "required"}}, {"InstanceType": "m0.none"}):
+        assert refused(ec2.create_launch_template, LaunchTemplateName=fresh("template"), LaunchTemplateData=more)
+    ec2.create_launch_template(LaunchTemplateName=fresh("template"), LaunchTemplateData={"InstanceType": "m7g.large"})
+    found, pages = every(ec2, "describe_launch_templates", "LaunchTemplates", PaginationConfig={"PageSize": 1})
+    assert pages == len(found) >= 2
+    ec2.delete_launch_template(LaunchTemplateName=template)
+    not_there = "InvalidLaunchTemplateName.NotFoundException"
+    assert refused(ec2.delete_launch_template, LaunchTemplateName=template) == not_there
+    assert refused(ec2.describe_launch_templates, LaunchTemplateNames=[template]) == not_there
+
+
+def test_a_group_launches_from_a_template(scaling, ec2, network, template, control):
+    name = fresh("group")
+    wanted = {"MinSize": 1, "MaxSize": 3, "DesiredCapacity": 2, "VPCZoneIdentifier": ",".join(network.subnets)}
+    by_name = {"LaunchTemplateName": template, "Version": "$Default"}
+    assert refused(scaling.create_auto_scaling_group, AutoScalingGroupName=name, LaunchTemplate={"LaunchTemplateName": "gone"}, **wanted) == "ValidationError"
+    assert refused(scaling.create_auto_scaling_group, AutoScalingGroupName=name, LaunchTemplate=by_name, LaunchConfigurationName="x", **wanted) == "ValidationError"
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        LaunchTemplate=by_name,
+        Tags=[{"Key": "app", "Value": "x", "PropagateAtLaunch": True}, {"Key": "own", "Value": "y", "PropagateAtLaunch": False}],
+        **wanted,
+    )
+    (shown,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    assert shown["LaunchTemplate"]["LaunchTemplateName"] == template and shown["LaunchTemplate"]["LaunchTemplateId"]
+    assert {one["LaunchTemplate"]["LaunchTemplateName"] for one in shown["Instances"]} == {template}
+    control.advance(60)
+    ids = list(members(scaling, name))
+    launched = [one for reservation in ec2.describe_instances(InstanceIds=ids)["Reservations"] for one in reservation["Instances"]]
+    assert {one["SubnetId"] for one in launched} == set(network.subnets)
+    assert all(one["PublicIpAddress"] and one["SecurityGroups"][0]["GroupId"] == network.group for one in launched)
+    assert len(ec2.describe_volumes(Filters=[{"Name": "tag:of", "Values": [template]}])["Volumes"]) == 2
+    scaling.delete_tags(Tags=[{"ResourceId": name, "ResourceType": "auto-scaling-group", "Key": "own"}])
+    (shown,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    assert [tag["Key"] for tag in shown["Tags"]] == ["app"]
+    assert refused(scaling.delete_tags, Tags=[{"ResourceId": "gone", "ResourceType": "auto-scaling-group", "Key": "x"}]) == "ValidationError"
+    scaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)

@@ -24,6 +24,7 @@ const SETTINGS: &[&str] = &[
     "HealthCheckGracePeriod",
     "HealthCheckType",
     "LaunchConfigurationName",
+    "LaunchTemplate",
     "MaxInstanceLifetime",
     "MaxSize",
     "MinSize",
@@ -42,10 +43,10 @@ fn number(map: &Map<String, Value>, name: &str) -> i64 {
 
 /// Refuses sizes that contradict each other, and what is not there.
 fn check(ask: &Ask<'_>, estate: &Estate, body: &Map<String, Value>) -> Result<(), Refusal> {
-    for unsupported in ["LaunchTemplate", "MixedInstancesPolicy", "InstanceId"] {
+    for unsupported in ["MixedInstancesPolicy", "InstanceId"] {
         if ask.get(unsupported).is_some() {
             return Err(validation(format!(
-                "{unsupported} is not supported by the simulator; use a launch configuration."
+                "{unsupported} is not supported by the simulator; use a launch template."
             )));
         }
     }
@@ -65,13 +66,7 @@ fn check(ask: &Ask<'_>, estate: &Estate, body: &Map<String, Value>) -> Result<()
         )));
     }
     let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let configuration = text("LaunchConfigurationName")
-        .ok_or_else(|| validation("Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter."))?;
-    if ask.find(estate, CONFIGURATIONS, configuration).is_none() {
-        return Err(validation(format!(
-            "Launch configuration name not found - Launch configuration {configuration} not found"
-        )));
-    }
+    launched_by(ask, estate, body)?;
     let subnets = text("VPCZoneIdentifier")
         .ok_or_else(|| validation("At least one subnet must be specified in VPCZoneIdentifier."))?;
     for subnet in subnets.split(',').map(str::trim) {
@@ -82,9 +77,39 @@ fn check(ask: &Ask<'_>, estate: &Estate, body: &Map<String, Value>) -> Result<()
     Ok(())
 }
 
+/// Refuses a group that says of nothing, or of two things, what it launches, or of what is not there.
+fn launched_by(ask: &Ask<'_>, estate: &Estate, body: &Map<String, Value>) -> Result<(), Refusal> {
+    let configuration = body.get("LaunchConfigurationName").and_then(Value::as_str);
+    let (template, configuration) = match (body.get("LaunchTemplate"), configuration) {
+        (Some(template), None) => (template, ""),
+        (None, Some(configuration)) => (&Value::Null, configuration),
+        _ => {
+            let message = "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.";
+            return Err(validation(message));
+        }
+    };
+    if template.is_null() {
+        return match ask.find(estate, CONFIGURATIONS, configuration) {
+            Some(_) => Ok(()),
+            None => Err(validation(format!(
+                "Launch configuration name not found - Launch configuration {configuration} not found"
+            ))),
+        };
+    }
+    if !matches!(template["Version"].as_str(), None | Some("$Default" | "$Latest" | "1")) {
+        return Err(validation("The specified launch template version does not exist."));
+    }
+    if scaling::template(ask, estate, template).is_none() {
+        let message = "The specified launch template, with template name or id, does not exist.";
+        return Err(validation(format!("You must use a valid fully-formed launch template. {message}")));
+    }
+    Ok(())
+}
+
 pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let name = ask.need("AutoScalingGroupName");
-    if ask.find(estate, GROUPS, name).is_some() {
+    // Also one that is not seen yet: names are known at once.
+    if estate.is_taken(ask.owner(), GROUPS, ask.place(), name, ask.now) {
         let message = "AutoScalingGroup by this name already exists - A group with the name";
         return Err(Refusal::new("AlreadyExists", format!("{message} {name} already exists")));
     }
@@ -96,6 +121,7 @@ pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let mut body = defaults.as_object().cloned().unwrap_or_default();
     body.extend(copied(ask.input, SETTINGS));
     check(ask, estate, &body)?;
+    whole(ask, estate, &mut body);
     let zones = zones(ask, estate, &body);
     set(&mut body, "AvailabilityZones", zones);
     set(&mut body, "Propagated", propagated(ask.list("Tags")));
@@ -110,6 +136,18 @@ pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         group.seen_from = ask.now + ask.effects.unseen;
     }
     Ok(Value::Null.into())
+}
+
+/// Names a group's template by id and name, whichever was given.
+fn whole(ask: &Ask<'_>, estate: &Estate, body: &mut Map<String, Value>) {
+    let Some(given) = body.get("LaunchTemplate") else { return };
+    let Some(template) = scaling::template(ask, estate, given) else { return };
+    let version = given.get("Version").cloned().unwrap_or_else(|| "$Default".into());
+    let named = json!({
+        "LaunchTemplateId": template.id, "LaunchTemplateName": template.body.get("LaunchTemplateName"),
+        "Version": version,
+    });
+    set(body, "LaunchTemplate", named);
 }
 
 /// The keys of the tags that instances get as well.
@@ -132,12 +170,14 @@ fn show(ask: &Ask<'_>, estate: &Estate, group: &Thing) -> Value {
     let members = shown.shift_remove("Members").unwrap_or_default();
     let propagated = shown.shift_remove("Propagated").unwrap_or_default();
     shown.shift_remove("Activities");
-    let configuration = shown.get("LaunchConfigurationName").cloned().unwrap_or_default();
+    let by = ["LaunchConfigurationName", "LaunchTemplate"];
+    let by = by.iter().find_map(|name| Some((*name, shown.get(*name)?.clone())));
+    let by = by.unwrap_or_default();
     let instances: Vec<Value> = members
         .as_array()
         .into_iter()
         .flatten()
-        .filter_map(|id| member(ask, estate, id.as_str()?, &configuration))
+        .filter_map(|id| member(ask, estate, id.as_str()?, &by))
         .collect();
     let tags: Vec<Value> = group
         .tags
@@ -163,7 +203,7 @@ fn show(ask: &Ask<'_>, estate: &Estate, group: &Thing) -> Value {
     Value::Object(shown)
 }
 
-fn member(ask: &Ask<'_>, estate: &Estate, id: &str, configuration: &Value) -> Option<Value> {
+fn member(ask: &Ask<'_>, estate: &Estate, id: &str, (by, named): &(&str, Value)) -> Option<Value> {
     let instance = ask.find(estate, ec2::INSTANCES, id)?;
     let (lifecycle, health) = match instance.state(ask.now) {
         "pending" => ("Pending", "Healthy"),
@@ -172,11 +212,12 @@ fn member(ask: &Ask<'_>, estate: &Estate, id: &str, configuration: &Value) -> Op
         "terminated" => return None,
         _ => ("InService", "Unhealthy"),
     };
-    Some(json!({
+    let mut shown = json!({
         "InstanceId": id, "InstanceType": instance.size, "AvailabilityZone": instance.zone,
-        "LifecycleState": lifecycle, "HealthStatus": health, "LaunchConfigurationName": configuration,
-        "ProtectedFromScaleIn": false,
-    }))
+        "LifecycleState": lifecycle, "HealthStatus": health, "ProtectedFromScaleIn": false,
+    });
+    shown[*by] = named.clone();
+    Some(shown)
 }
 
 pub(super) fn describe(ask: &Ask<'_>, estate: &Estate) -> Answered {
@@ -203,6 +244,13 @@ pub(super) fn describe(ask: &Ask<'_>, estate: &Estate) -> Answered {
 pub(super) fn update(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let name = ask.need("AutoScalingGroupName");
     let mut body = group(ask, estate, name)?.body.read();
+    for (given, other) in
+        [("LaunchTemplate", "LaunchConfigurationName"), ("LaunchConfigurationName", "LaunchTemplate")]
+    {
+        if ask.get(given).is_some() {
+            body.shift_remove(other);
+        }
+    }
     body.extend(copied(ask.input, SETTINGS));
     if ask.get("DesiredCapacity").is_none() {
         let desired = number(&body, "DesiredCapacity");
@@ -210,6 +258,7 @@ pub(super) fn update(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         set(&mut body, "DesiredCapacity", desired.min(most).max(least));
     }
     check(ask, estate, &body)?;
+    whole(ask, estate, &mut body);
     let zones = zones(ask, estate, &body);
     set(&mut body, "AvailabilityZones", zones);
     if let Some(group) = ask.find_mut(estate, GROUPS, name) {
@@ -248,6 +297,23 @@ pub(super) fn tag(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
                     if given["PropagateAtLaunch"] == true {
                         keys.push(given["Key"].clone());
                     }
+                }
+            });
+        }
+    }
+    Ok(Value::Null.into())
+}
+
+pub(super) fn untag(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
+    for given in ask.list("Tags") {
+        let name = given["ResourceId"].as_str().unwrap_or_default();
+        group(ask, estate, name)?;
+        let key = given["Key"].as_str().unwrap_or_default();
+        if let Some(group) = ask.find_mut(estate, GROUPS, name) {
+            group.tags.remove(key);
+            group.body.edit(|body| {
+                if let Some(keys) = body.get_mut("Propagated").and_then(Value::as_array_mut) {
+                    keys.retain(|known| known != key);
                 }
             });
         }

@@ -30,6 +30,7 @@ pub const HANDLERS: &[Row] = &[
     ("CreateOrUpdateTags", Handler::Write(groups::tag)),
     ("DeleteAutoScalingGroup", Handler::Write(groups::delete)),
     ("DeleteLaunchConfiguration", Handler::Write(configurations::delete)),
+    ("DeleteTags", Handler::Write(groups::untag)),
     ("DescribeAutoScalingGroups", Handler::Read(groups::describe)),
     ("DescribeLaunchConfigurations", Handler::Read(configurations::describe)),
     ("DescribeScalingActivities", Handler::Read(scaling::activities)),

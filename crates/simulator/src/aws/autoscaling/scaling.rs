@@ -21,7 +21,8 @@ struct Wanted {
     desired: usize,
     alive: Vec<String>,
     subnets: Vec<String>,
-    configuration: Value,
+    /// What an instance is launched with, but for its subnet and tags.
+    input: Value,
     targets: Vec<String>,
     tags: Vec<Value>,
 }
@@ -37,7 +38,6 @@ fn wanted(ask: &Ask<'_>, estate: &Estate, name: &str) -> Option<Wanted> {
         let state = ask.find(estate, ec2::INSTANCES, id).map(|instance| instance.state(ask.now));
         matches!(state, Some("pending" | "running" | "stopping" | "stopped"))
     };
-    let configuration = ask.find(estate, CONFIGURATIONS, body["LaunchConfigurationName"].as_str()?)?;
     let propagated = texts(&body["Propagated"]);
     let mut tags: Vec<Value> = group
         .tags
@@ -54,10 +54,41 @@ fn wanted(ask: &Ask<'_>, estate: &Estate, name: &str) -> Option<Wanted> {
             .split(',')
             .map(|subnet| subnet.trim().to_owned())
             .collect(),
-        configuration: Value::Object(configuration.body.read()),
+        input: input(ask, estate, &body)?,
         targets: texts(&body["TargetGroupARNs"]),
         tags,
     })
+}
+
+/// The template that a group names, by id or by name.
+pub(super) fn template<'e>(ask: &'e Ask<'_>, estate: &'e Estate, given: &Value) -> Option<&'e Thing> {
+    match (given["LaunchTemplateId"].as_str(), given["LaunchTemplateName"].as_str()) {
+        (Some(id), _) => ask.find(estate, ec2::TEMPLATES, id),
+        (None, Some(name)) => ec2::templates::named(ask, estate, name),
+        (None, None) => None,
+    }
+}
+
+/// What a group's instances are launched with.
+fn input(ask: &Ask<'_>, estate: &Estate, group: &Value) -> Option<Value> {
+    if let Some(given) = group.get("LaunchTemplate") {
+        return Some(Value::Object(ec2::templates::data(template(ask, estate, given)?)));
+    }
+    let name = group["LaunchConfigurationName"].as_str()?;
+    let configuration = ask.find(estate, CONFIGURATIONS, name)?.body.read();
+    let mut input = json!({});
+    for (ours, theirs) in [
+        ("ImageId", "ImageId"),
+        ("InstanceType", "InstanceType"),
+        ("SecurityGroups", "SecurityGroupIds"),
+        ("KeyName", "KeyName"),
+        ("BlockDeviceMappings", "BlockDeviceMappings"),
+    ] {
+        if let Some(value) = configuration.get(ours) {
+            input[theirs] = value.clone();
+        }
+    }
+    Some(input)
 }
 
 /// Brings a group to its desired size.
@@ -114,19 +145,16 @@ fn launch(
     let mut refused = Refusal::new("ValidationError", "The group has no subnets.");
     for index in order {
         let (count, subnet) = &mut subnets[index];
-        let mut input = json!({
-            "ImageId": wanted.configuration["ImageId"], "InstanceType": wanted.configuration["InstanceType"],
-            "SubnetId": subnet, "MinCount": 1, "MaxCount": 1,
-            "TagSpecifications": [{ "ResourceType": "instance", "Tags": wanted.tags }],
-        });
-        for (ours, theirs) in [
-            ("SecurityGroups", "SecurityGroupIds"),
-            ("KeyName", "KeyName"),
-            ("BlockDeviceMappings", "BlockDeviceMappings"),
-        ] {
-            if let Some(value) = wanted.configuration.get(ours) {
-                input[theirs] = value.clone();
-            }
+        let mut input = wanted.input.clone();
+        input["MinCount"] = 1.into();
+        input["MaxCount"] = 1.into();
+        let mut tags = input["TagSpecifications"].as_array().cloned().unwrap_or_default();
+        tags.push(json!({ "ResourceType": "instance", "Tags": wanted.tags }));
+        input["TagSpecifications"] = Value::Array(tags);
+        if input.get("NetworkInterfaces").is_some() {
+            input["NetworkInterfaces"][0]["SubnetId"] = subnet.as_str().into();
+        } else {
+            input["SubnetId"] = subnet.as_str().into();
         }
         match ec2::launch::run(&Ask { input: &input, ..*ask }, estate) {
             Ok(output) => {

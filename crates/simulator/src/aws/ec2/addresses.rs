@@ -37,9 +37,7 @@ pub(crate) fn allocate(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         return Err(Refusal::new("AddressLimitExceeded", message));
     }
     let id = ask.new_id(estate, "eipalloc-", 17);
-    // Of the block that is set aside for documentation and benchmarks: 198.18.0.0/15.
-    let number = u32::try_from(estate.next_number() % 0x1_fffe).unwrap_or_default() + 1;
-    let ip = Ipv4Addr::from_bits(0xc612_0000 + number).to_string();
+    let ip = passing(estate);
     let mut address = Thing::new(&id, ask.place(), ask.now, "idle");
     address.body = json!({
         "PublicIp": ip, "Domain": "vpc", "PublicIpv4Pool": "amazon", "NetworkBorderGroup": ask.place(),
@@ -53,6 +51,12 @@ pub(crate) fn allocate(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         "NetworkBorderGroup": ask.place(),
     })
     .into())
+}
+
+/// The next address of the block that is set aside for documentation and benchmarks: 198.18.0.0/15.
+pub(super) fn passing(estate: &mut Estate) -> String {
+    let number = u32::try_from(estate.next_number() % 0x1_fffe).unwrap_or_default() + 1;
+    Ipv4Addr::from_bits(0xc612_0000 + number).to_string()
 }
 
 pub(super) fn describe(ask: &Ask<'_>, estate: &Estate) -> Answered {

@@ -150,13 +150,16 @@ pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let body = instance.body.read();
     let attached = super::volumes::attached_to(ask, estate, instance);
     let instance = instance.id.clone();
+    free(ask, estate)?;
+    let id = ask.new_id(estate, "ami-", 17);
     let mut mappings = Vec::new();
     for volume in &attached {
         let of = volume.body.read();
         let size = of.get("Size").and_then(Value::as_i64).unwrap_or(8);
-        let description = format!("Created by CreateImage({instance})");
+        let description = format!("Created by CreateImage({instance}) for {id}");
         let encrypted = of.get("Encrypted") == Some(&Value::Bool(true));
-        let snapshot = snapshots::make(ask, estate, &volume.id, (size, encrypted), &description);
+        let mut snapshot = snapshots::make(ask, estate, &volume.id, (size, encrypted), &description);
+        tag(&mut snapshot, given_tags(ask, "snapshot"));
         let attachment = of.get("Attachments").and_then(|list| list.get(0)).cloned().unwrap_or_default();
         mappings.push(json!({
             "DeviceName": attachment["Device"],
@@ -169,24 +172,33 @@ pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     }
     let root = body.get("RootDeviceName").cloned().unwrap_or_default();
     let architecture = body.get("Architecture").cloned().unwrap_or_default();
-    let image = make(ask, estate, (&root, &architecture), &mappings)?;
-    Ok(json!({ "ImageId": image }).into())
+    make(ask, estate, &id, (&root, &architecture), &mappings);
+    Ok(json!({ "ImageId": id }).into())
 }
 
-/// Makes an image with the request's name, unless the account has one of that name.
+/// Refuses a name that another image has; also one that is not seen yet: names are known at once.
+fn free(ask: &Ask<'_>, estate: &Estate) -> Result<(), Refusal> {
+    let later = Ask { now: ask.now + ask.effects.unseen, ..*ask };
+    let name = ask.need("Name");
+    match later.all(estate, IMAGES).find(|image| image.body.get("Name") == name) {
+        None => Ok(()),
+        Some(taken) => {
+            let message = format!("AMI name {name} is already in use by AMI {}", taken.id);
+            Err(Refusal::new("InvalidAMIName.Duplicate", message))
+        }
+    }
+}
+
+/// Makes an image with the request's name.
 fn make(
     ask: &Ask<'_>,
     estate: &mut Estate,
+    id: &str,
     (root, architecture): (&Value, &Value),
     mappings: &[Value],
-) -> Result<String, Refusal> {
+) {
     let name = ask.need("Name");
-    if let Some(taken) = ask.all(estate, IMAGES).find(|image| image.body.get("Name") == name) {
-        let message = format!("AMI name {name} is already in use by AMI {}", taken.id);
-        return Err(Refusal::new("InvalidAMIName.Duplicate", message));
-    }
-    let id = ask.new_id(estate, "ami-", 17);
-    let mut image = Thing::new(&id, ask.place(), ask.now, "pending");
+    let mut image = Thing::new(id, ask.place(), ask.now, "pending");
     image.life = Life::new(ask.now, "pending").then(COPYING, "available");
     image.body = json!({
         "Name": name, "Description": ask.text("Description").unwrap_or_default(), "Public": false,
@@ -197,24 +209,26 @@ fn make(
     .into();
     tag(&mut image, given_tags(ask, "image"));
     ask.add(estate, IMAGES, image);
-    Ok(id)
 }
 
 pub(super) fn copy(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let there = snapshots::source(ask, ask.need("SourceRegion"))?;
     let source = find(&there, estate, ask.need("SourceImageId"))?;
+    free(ask, estate)?;
+    let id = ask.new_id(estate, "ami-", 17);
     let mut mappings = source["BlockDeviceMappings"].as_array().cloned().unwrap_or_default();
     for mapping in &mut mappings {
         let size = mapping["Ebs"]["VolumeSize"].as_i64().unwrap_or(8);
-        let description = format!("Copied for DestinationAmi from SourceAmi {}", ask.need("SourceImageId"));
+        let description =
+            format!("Copied for DestinationAmi {id} from SourceAmi {}", ask.need("SourceImageId"));
         let encrypted = mapping["Ebs"]["Encrypted"] == true || ask.flag("Encrypted");
         let snapshot = snapshots::make(ask, estate, "vol-ffffffff", (size, encrypted), &description);
         mapping["Ebs"]["SnapshotId"] = (*snapshot.id).into();
         mapping["Ebs"]["Encrypted"] = encrypted.into();
         ask.add(estate, SNAPSHOTS, snapshot);
     }
-    let image = make(ask, estate, (&source["RootDeviceName"], &source["Architecture"]), &mappings)?;
-    Ok(json!({ "ImageId": image }).into())
+    make(ask, estate, &id, (&source["RootDeviceName"], &source["Architecture"]), &mappings);
+    Ok(json!({ "ImageId": id }).into())
 }
 
 pub(super) fn deregister(ask: &Ask<'_>, estate: &mut Estate) -> Answered {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
-use super::{INSTANCES, SUBNETS, given_tags, images, instances, network, private, tag, volumes};
+use super::{INSTANCES, SUBNETS, addresses, given_tags, images, instances, network, private, tag, volumes};
 use crate::{
     aws::{
         ask::{Ask, object, stamp},
@@ -39,6 +39,57 @@ struct Site {
 }
 
 pub(crate) fn run(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
+    match interface(ask)? {
+        Some(input) => run_in(&Ask { input: &input, ..*ask }, estate),
+        None => run_in(ask, estate),
+    }
+}
+
+/// An input that says of the instance what it says of its interface.
+fn interface(ask: &Ask<'_>) -> Result<Option<Value>, Refusal> {
+    const KNOWN: &[&str] = &[
+        "AssociatePublicIpAddress",
+        "DeleteOnTermination",
+        "Description",
+        "DeviceIndex",
+        "Groups",
+        "SubnetId",
+    ];
+    let given = match ask.list("NetworkInterfaces") {
+        [] => return Ok(None),
+        [given] => given,
+        _ => {
+            let message = "More than one network interface is not supported by the simulator.";
+            return Err(Refusal::new("UnsupportedOperation", message));
+        }
+    };
+    let members = given.as_object().into_iter().flat_map(Map::keys);
+    if let Some(name) = members.into_iter().find(|name| !KNOWN.contains(&name.as_str())) {
+        let message = format!("The parameter NetworkInterfaces.{name} is not supported by the simulator.");
+        return Err(Refusal::new("UnsupportedOperation", message));
+    }
+    if given["DeviceIndex"] != 0 {
+        let message = "The primary network interface, of device index 0, must be specified.";
+        return Err(Refusal::new("InvalidParameterCombination", message));
+    }
+    for (name, words) in [("SubnetId", "subnet ID"), ("SecurityGroupIds", "security groups")] {
+        if ask.get(name).is_some() {
+            let message = format!(
+                "Network interfaces and an instance-level {words} may not be specified on the same request"
+            );
+            return Err(Refusal::new("InvalidParameterCombination", message));
+        }
+    }
+    let mut input = ask.input.clone();
+    for (ours, theirs) in [("SubnetId", "SubnetId"), ("Groups", "SecurityGroupIds")] {
+        if let Some(value) = given.get(ours) {
+            input[theirs] = value.clone();
+        }
+    }
+    Ok(Some(input))
+}
+
+fn run_in(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let scope = scope(ask);
     let request = ask.input.to_string();
     let token = ask.text("ClientToken");
@@ -279,7 +330,12 @@ fn facts(
     let attachment = ask.new_id(estate, "eni-attach-", 17);
     let name = format!("ip-{}.{}.compute.internal", address.replace('.', "-"), ask.place());
     let profile = ask.get("IamInstanceProfile").and_then(|profile| profile.get("Arn")).cloned();
+    let own = ask.list("NetworkInterfaces").first();
+    let public = own.is_some_and(|own| own["AssociatePublicIpAddress"] == true);
+    let stays = own.is_some_and(|own| own["DeleteOnTermination"] == false);
     let facts = json!({
+        "_PublicIp": public.then_some(true),
+        "PublicIpAddress": public.then(|| addresses::passing(estate)),
         "_ReservationId": reservation,
         "AmiLaunchIndex": index,
         "ClientToken": ask.text("ClientToken").unwrap_or_default(),
@@ -295,7 +351,7 @@ fn facts(
             "Status": "in-use", "PrivateIpAddress": address, "PrivateDnsName": name, "SourceDestCheck": true,
             "Groups": site.groups, "InterfaceType": "interface",
             "Attachment": {
-                "AttachmentId": attachment, "AttachTime": stamp(ask.now), "DeleteOnTermination": true,
+                "AttachmentId": attachment, "AttachTime": stamp(ask.now), "DeleteOnTermination": !stays,
                 "DeviceIndex": 0, "Status": "attached",
             },
         }],

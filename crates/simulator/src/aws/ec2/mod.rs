@@ -10,6 +10,7 @@ mod private;
 mod snapshots;
 mod states;
 mod tags;
+pub(super) mod templates;
 pub(super) mod volumes;
 
 use serde_json::{Map, Value};
@@ -36,6 +37,7 @@ pub const IMAGES: &str = "ec2/image";
 pub const VPCS: &str = "ec2/vpc";
 pub const SUBNETS: &str = "ec2/subnet";
 pub const GROUPS: &str = "ec2/security-group";
+pub const TEMPLATES: &str = "ec2/launch-template";
 pub const ADDRESSES: &str = "ec2/elastic-ip";
 
 /// All of EC2's operations that are simulated.
@@ -46,12 +48,14 @@ pub const HANDLERS: &[Row] = &[
     ("CopyImage", Handler::Write(images::copy)),
     ("CopySnapshot", Handler::Write(snapshots::copy)),
     ("CreateImage", Handler::Write(images::create)),
+    ("CreateLaunchTemplate", Handler::Write(templates::create)),
     ("CreateSecurityGroup", Handler::Write(network::create_group)),
     ("CreateSnapshot", Handler::Write(snapshots::create)),
     ("CreateSubnet", Handler::Write(network::create_subnet)),
     ("CreateTags", Handler::Write(tags::create)),
     ("CreateVolume", Handler::Write(volumes::create)),
     ("CreateVpc", Handler::Write(network::create_vpc)),
+    ("DeleteLaunchTemplate", Handler::Write(templates::delete)),
     ("DeleteSecurityGroup", Handler::Write(network::delete_group)),
     ("DeleteSnapshot", Handler::Write(snapshots::delete)),
     ("DeleteSubnet", Handler::Write(network::delete_subnet)),
@@ -66,6 +70,7 @@ pub const HANDLERS: &[Row] = &[
     ("DescribeInstanceStatus", Handler::Read(instances::statuses)),
     ("DescribeInstanceTypes", Handler::Read(places::types)),
     ("DescribeInstances", Handler::Read(instances::describe)),
+    ("DescribeLaunchTemplates", Handler::Read(templates::describe)),
     ("DescribeRegions", Handler::Read(places::regions)),
     ("DescribeSecurityGroups", Handler::Read(network::describe_groups)),
     ("DescribeSnapshots", Handler::Read(snapshots::describe)),

@@ -79,11 +79,18 @@ pub(super) fn start(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     if wanted > spare {
         return Err(launch::too_many_vcpus(quota));
     }
+    let ids = ask.texts("InstanceIds");
+    let fresh: Vec<String> = ids.iter().map(|_| super::addresses::passing(estate)).collect();
     let changes = change(ask, estate, (&["stopped"], &["pending", "running"]), |ask, instance| {
         instance.life.turn(ask.now, "pending");
         instance.life.plan(BOOT, "running");
+        let address = ids.iter().position(|id| **id == *instance.id).and_then(|at| fresh.get(at));
         instance.body.edit(|body| {
             body.insert("LaunchTime".to_owned(), stamp(ask.now));
+            // An address that was the instance's own by its launch is another one after a rest.
+            if let (Some(address), true) = (address, body.contains_key("_PublicIp")) {
+                body.entry("PublicIpAddress").or_insert_with(|| address.as_str().into());
+            }
         });
     })?;
     Ok(json!({ "StartingInstances": changes }).into())
@@ -93,6 +100,11 @@ pub(crate) fn stop(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let changes = change(ask, estate, (&["running"], &["stopping", "stopped"]), |ask, instance| {
         instance.life.turn(ask.now, "stopping");
         instance.life.plan(STOP, "stopped");
+        instance.body.edit(|body| {
+            if body.contains_key("_PublicIp") {
+                body.shift_remove("PublicIpAddress");
+            }
+        });
     })?;
     Ok(json!({ "StoppingInstances": changes }).into())
 }

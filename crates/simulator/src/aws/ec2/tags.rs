@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{ADDRESSES, GROUPS, IMAGES, INSTANCES, SNAPSHOTS, SUBNETS, VOLUMES, VPCS, done, paged, tag};
+use super::{
+    ADDRESSES, GROUPS, IMAGES, INSTANCES, SNAPSHOTS, SUBNETS, TEMPLATES, VOLUMES, VPCS, done, paged, tag,
+};
 use crate::{
     aws::{
         ask::{Ask, tags_of},
@@ -22,6 +24,7 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("vpc-", VPCS, "vpc"),
     ("subnet-", SUBNETS, "subnet"),
     ("sg-", GROUPS, "security-group"),
+    ("lt-", TEMPLATES, "launch-template"),
     ("eipalloc-", ADDRESSES, "elastic-ip"),
 ];
 

@@ -14,12 +14,14 @@ use crate::{
         protocol::Refusal,
         service::Answered,
     },
-    estate::{Estate, Life, Meter, Thing},
+    estate::{Estate, Life, Meter, Replay, Thing},
 };
 
 /// How long a volume is being made, and how long a change of it takes.
 const MAKING: TimeDelta = TimeDelta::seconds(3);
 const CHANGE: TimeDelta = TimeDelta::minutes(10);
+/// How long the token of a creation is kept.
+const TOKEN_KEPT: TimeDelta = TimeDelta::hours(24);
 /// AWS lets a volume be changed again after so long.
 const BETWEEN_CHANGES: TimeDelta = TimeDelta::hours(6);
 
@@ -178,6 +180,23 @@ fn free(ask: &Ask<'_>, volume: &mut Thing) {
 }
 
 pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
+    let Some(token) = ask.text("ClientToken") else { return create_new(ask, estate) };
+    let scope = format!("CreateVolume/{}/{}", ask.owner(), ask.place());
+    let request = ask.input.to_string();
+    match estate.replay(&scope, token, &request, ask.now) {
+        Replay::Same(answer) => return Ok(answer.into()),
+        Replay::Other => {
+            let message = "The client token was used with other parameters.";
+            return Err(Refusal::new("IdempotentParameterMismatch", message));
+        }
+        Replay::New => {}
+    }
+    let answer = create_new(ask, estate)?;
+    estate.remember(&scope, token, &request, answer.value.clone(), (ask.now, Some(ask.now + TOKEN_KEPT)));
+    Ok(answer)
+}
+
+fn create_new(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     let zone = ask.text("AvailabilityZone").unwrap_or_default();
     if !ask.zones().any(|known| known == zone) {
         return Err(Refusal::new("InvalidZone.NotFound", format!("The zone '{zone}' does not exist.")));

@@ -137,10 +137,11 @@ fn free(
         return Err(Refusal::new("InvalidParameterValue", message).status(400));
     }
     let id = id.to_lowercase();
-    match ask.find(estate, kind, &id) {
-        Some(_) => Err(Refusal::new(taken, format!("{id} already exists"))),
-        None => Ok(id),
+    // Also by what is not seen yet: names are known at once.
+    if estate.is_taken(ask.owner(), kind, ask.place(), &id, ask.now) {
+        return Err(Refusal::new(taken, format!("{id} already exists")));
     }
+    Ok(id)
 }
 
 /// Refuses numbers that AWS does not take.

@@ -99,6 +99,14 @@ fn check(ask: &Ask<'_>, estate: &Estate, zone: &str, record: &Value, called: &st
     {
         return Err(format!("The health check {check} of {called} does not exist"));
     }
+    let routed = ["Weight", "Failover", "Region", "GeoLocation", "MultiValueAnswer"];
+    let routed = routed.iter().filter(|name| record.get(**name).is_some()).count();
+    if routed != usize::from(record.get("SetIdentifier").is_some()) {
+        return Err(format!(
+            "Invalid request: Missing field 'SetIdentifier', or expected exactly one of [Weight, Region, Failover, \
+             GeoLocation, or MultiValueAnswer] for {called}"
+        ));
+    }
     if record.get("ResourceRecords").is_some() == record.get("AliasTarget").is_some() {
         return Err(format!(
             "Invalid request: expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or \

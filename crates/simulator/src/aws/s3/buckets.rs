@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{BUCKETS, GLOBAL, OBJECTS, bucket, bucket_anywhere, nothing};
 use crate::{
     aws::{
-        ask::{Ask, stamp},
+        ask::{Ask, stamp, tags_of},
         protocol::Refusal,
         service::Answered,
     },
@@ -40,8 +40,11 @@ pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
         );
         return Err(Refusal::new("IllegalLocationConstraintException", message).status(400));
     }
+    let tags = configuration.and_then(|given| given["Tags"].as_array()).map_or(&[][..], Vec::as_slice);
+    let tags = tags_of(tags);
     for account in ask.world.plan.accounts_of(FaceName::Aws) {
-        if estate.get(&account.id, BUCKETS, GLOBAL, name, ask.now).is_some() {
+        // Also by one that is not seen yet: names are known at once.
+        if estate.is_taken(&account.id, BUCKETS, GLOBAL, name, ask.now) {
             let (code, message) = if account.id == ask.account.id {
                 (
                     "BucketAlreadyOwnedByYou",
@@ -58,6 +61,7 @@ pub(crate) fn create(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     }
     let mut bucket = Thing::new(name, GLOBAL, ask.now, "available");
     bucket.name = name.into();
+    bucket.tags = tags;
     bucket.body = json!({
         "Region": region,
         "Encryption": { "Rules": [{

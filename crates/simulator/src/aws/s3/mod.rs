@@ -27,6 +27,7 @@ pub const GLOBAL: &str = "global";
 pub const HANDLERS: &[Row] = &[
     ("CreateBucket", Handler::Write(buckets::create)),
     ("DeleteBucket", Handler::Write(buckets::delete)),
+    ("DeleteBucketLifecycle", Handler::Write(settings::delete_lifecycle)),
     ("DeleteBucketTagging", Handler::Write(settings::delete_tagging)),
     ("DeleteObject", Handler::Write(objects::delete)),
     ("GetBucketEncryption", Handler::Read(settings::encryption)),

@@ -98,6 +98,15 @@ pub(super) fn put_lifecycle(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
     keep(ask, estate, ("Lifecycle", "LifecycleConfiguration"))
 }
 
+pub(super) fn delete_lifecycle(ask: &Ask<'_>, estate: &mut Estate) -> Answered {
+    edit(ask, estate, |bucket| {
+        bucket.body.edit(|body| {
+            body.shift_remove("Lifecycle");
+        });
+    })?;
+    Ok(nothing().into())
+}
+
 pub(super) fn public_access(ask: &Ask<'_>, estate: &Estate) -> Answered {
     let missing =
         ("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found");
