@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, CloudRegion, CloudService, ConnectionTest, ErrorKind, Identity,
+    Capabilities, Changes, Cloud, CloudError, CloudRegion, CloudService, ConnectionTest, ErrorKind, Identity,
     Inventory, Layers, Objects, PermissionCheck, PermissionStatus,
     layers::{Policy, Tally},
     rest::{Clients, Rest, Tokens as _},
@@ -225,6 +225,10 @@ impl Cloud for Azure {
     }
 
     fn inventory(&self) -> Option<&dyn Inventory> {
+        Some(self)
+    }
+
+    fn changes(&self) -> Option<&dyn Changes> {
         Some(self)
     }
 

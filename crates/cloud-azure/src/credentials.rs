@@ -206,7 +206,7 @@ fn token_error(error: &azure_core::Error) -> CloudError {
         text[at..at + 6 + digits].to_owned()
     });
     let kind = match (&code, error.kind()) {
-        (Some(code), _) => kind_of(code, 401),
+        (Some(code), _) => kind_of(code, 401, ""),
         (None, azure_core::error::ErrorKind::HttpResponse { status, .. }) => match u16::from(*status) {
             429 => ErrorKind::Throttled,
             500.. => ErrorKind::Unavailable,

@@ -11,6 +11,7 @@ use marquee_types::ResourceKind;
 
 use crate::{
     arm::Read,
+    changes::abilities::ABILITIES,
     cloud::{LOCATIONS, SUBSCRIPTION},
     inventory::{compute, databases, network, sizes, storage},
 };
@@ -39,7 +40,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     cloud: "azure",
     inventory: KINDS,
     permissions: PERMISSIONS,
-    abilities: &[],
+    abilities: ABILITIES,
     rate_limits: RATE_LIMITS,
 };
 

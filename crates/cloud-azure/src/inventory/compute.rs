@@ -9,8 +9,10 @@ use serde_json::Value;
 use super::{Known, Listing, SAID, With, canonical, draft, id_of, kind_of, states::STATES};
 use crate::arm::{Arm, Read};
 
-const COMPUTE: &str = "2024-07-01";
-const STORAGE: &str = "2024-03-02";
+/// The version of the API for machines, images and scale sets.
+pub const COMPUTE: &str = "2024-07-01";
+/// The version of the API for disks and snapshots.
+pub const STORAGE: &str = "2024-03-02";
 
 const fn read(operation: &'static str, path: &'static str, version: &'static str) -> Read {
     Read { service: "Microsoft.Compute", operation, path, query: "", version }
@@ -90,7 +92,8 @@ pub static INTERFACES: Read = Read {
     version: super::network::VERSION,
 };
 
-static INTERFACE: Read = Read {
+/// One network interface.
+pub static INTERFACE: Read = Read {
     service: "Microsoft.Network",
     operation: "NetworkInterfaces_Get",
     path: "{id}",

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::{Known, Listing, SAID, With, canonical, draft, id_of, states::STATES};
 use crate::{arm::Read, cloud::Azure, error::CLOUD};
 
-const VERSION: &str = "2024-08-01";
+/// The version of the API.
+pub const VERSION: &str = "2024-08-01";
 
 const fn read(operation: &'static str, path: &'static str) -> Read {
     Read { service: "Microsoft.DBforPostgreSQL", operation, path, query: "", version: VERSION }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::{Known, Listing, SAID, With, draft, states::STATES, whole};
 use crate::{arm::Read, cloud::Azure, error::CLOUD};
 
-const VERSION: &str = "2023-05-01";
+/// The version of the API.
+pub const VERSION: &str = "2023-05-01";
 
 const fn read(operation: &'static str, path: &'static str) -> Read {
     Read { service: "Microsoft.Storage", operation, path, query: "", version: VERSION }

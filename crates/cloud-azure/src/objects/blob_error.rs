@@ -21,7 +21,7 @@ pub fn blob_error(error: &azure_core::Error) -> CloudError {
     let code = header("x-ms-error-code")
         .or_else(|| error_code.clone().filter(|code| code.bytes().all(|byte| byte.is_ascii_alphanumeric())));
     let status = u16::from(*status);
-    let kind = kind_of(code.as_deref().unwrap_or_default(), status);
+    let kind = kind_of(code.as_deref().unwrap_or_default(), status, "");
     let body = raw_response.as_ref().map(|response| String::from_utf8_lossy(response.body()).into_owned());
     let message = body.as_deref().and_then(said).unwrap_or_else(|| match kind {
         ErrorKind::Protocol => format!("an answer with status {status} that is not Azure's"),

@@ -65,6 +65,8 @@ impl Request {
 /// An answer that is a success.
 #[derive(Debug)]
 pub struct Answer {
+    /// Its status: some clouds say by it whether work goes on.
+    pub status: u16,
     /// Its headers.
     pub headers: HeaderMap,
     /// All of its body.
@@ -152,7 +154,7 @@ impl Rest {
         let longest = if success { request.longest_answer } else { LONGEST_ANSWER };
         let body = self.read(response, longest).await?;
         if success {
-            return Ok(Answer { headers, body });
+            return Ok(Answer { status, headers, body });
         }
         let body = serde_json::from_slice(&body).unwrap_or_default();
         let mut error = (self.explain)(&Refusal { status, headers: &headers, body });

@@ -40,8 +40,15 @@ pub const KINDS: &[&str] = &[
 ];
 
 /// Types of resources that lie in others.
-pub const INNER: &[&str] =
-    &[compute::SET_VM, network::SUBNET, dns::RECORDS, postgres::BACKUP, storage::SERVICE, storage::CONTAINER];
+pub const INNER: &[&str] = &[
+    compute::SET_VM,
+    network::SUBNET,
+    dns::RECORDS,
+    postgres::BACKUP,
+    storage::SERVICE,
+    storage::CONTAINER,
+    storage::POLICY,
+];
 
 /// The handler of an operation.
 pub fn handler(operation: &str) -> Option<Handler> {
@@ -206,6 +213,12 @@ pub const HANDLERS: &[(&str, Handler)] = &[
     ("Microsoft.Storage/blobContainers_update", Write(storage::blobs::patch)),
     ("Microsoft.Storage/blobContainers_delete", Write(storage::blobs::delete)),
     ("Microsoft.Storage/blobContainers_list", Read(storage::blobs::list)),
+    ("Microsoft.Storage/managementPolicies_get", Read(storage::policy::get)),
+    ("Microsoft.Storage/managementPolicies_createOrUpdate", Write(storage::policy::put)),
+    ("Microsoft.Storage/managementPolicies_delete", Write(storage::policy::delete)),
+    ("Microsoft.Storage/fileShares_list", Read(storage::policy::nothing)),
+    ("Microsoft.Storage/queue_list", Read(storage::policy::nothing)),
+    ("Microsoft.Storage/table_list", Read(storage::policy::nothing)),
     ("Microsoft.Insights/metrics_list", Read(insights::metrics)),
     ("Microsoft.Insights/metricDefinitions_list", Read(insights::definitions)),
     ("Microsoft.CostManagement/query_usage", Read(cost::query::answer)),

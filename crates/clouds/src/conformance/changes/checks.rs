@@ -82,8 +82,13 @@ pub async fn an_image_is_made(stage: &Stage) {
 
 pub async fn a_disk_lives(stage: &Stage) {
     use ResourceKind::Disk as KIND;
-    let spec =
-        DiskSpec { name: "data".to_owned(), zone: stage.zone.clone(), size_gib: 20, ..DiskSpec::default() };
+    let spec = DiskSpec {
+        name: "data".to_owned(),
+        zone: stage.zone.clone(),
+        size_gib: 20,
+        extensions: stage.group(),
+        ..DiskSpec::default()
+    };
     let disk = stage.make(&Change::make(&stage.region, Action::CreateDisk(spec.clone()))).await;
     let to = |action| Change::of(&stage.region, KIND, &disk, action);
     stage.carry_out(&to(Action::GrowDisk(Growth { size_gib: 40 }))).await;
@@ -194,7 +199,8 @@ pub async fn a_database_is_restored(stage: &Stage) {
 pub async fn a_bucket_lives(stage: &Stage) {
     use ResourceKind::Bucket as KIND;
     const CHECK: &str = "a_bucket_lives";
-    let spec = BucketSpec { name: stage.bucket.clone(), versioning: true, ..BucketSpec::default() };
+    let (name, extensions) = (stage.bucket.clone(), stage.group());
+    let spec = BucketSpec { name, versioning: true, extensions, ..BucketSpec::default() };
     let id = stage.make(&Change::make(&stage.region, Action::CreateBucket(spec))).await;
     let made = stage.sight(KIND, &id).await;
     assert_ne!(made.attributes.get("public"), Some(&true.into()), "buckets are made private");
@@ -238,7 +244,12 @@ pub async fn a_scaling_group_lives(stage: &Stage) {
     if !stage.can("a_scaling_group_lives", ActionName::CreateScalingGroup) {
         return;
     }
-    let scale = |min, desired, max| Scale { min: Some(min), desired: Some(desired), max: Some(max) };
+    let bounded = !stage.lacks("a_scaling_group_lives", "min and max");
+    let scale = |min, desired, max| Scale {
+        min: Some(min).filter(|_| bounded),
+        desired: Some(desired),
+        max: Some(max).filter(|_| bounded),
+    };
     let spec = ScalingGroupSpec {
         name: "dancers".to_owned(),
         scale: scale(1, 2, 4),

@@ -17,6 +17,7 @@ use std::{
 
 pub use checks::*;
 use marquee_types::{ResourceKind, ResourceState};
+use serde_json::{Map, Value};
 
 use super::Gap;
 use crate::{
@@ -107,7 +108,18 @@ impl Stage {
     /// Whether the cloud has an action, and the endpoint does it right.
     pub fn can(&self, check: &str, action: ActionName) -> bool {
         let has = self.cloud.capabilities().abilities.iter().any(|ability| ability.action == action);
-        has && !self.gaps.iter().any(|gap| gap.check == check && gap.scope == action.as_str())
+        has && !self.lacks(check, action.as_str())
+    }
+
+    /// Whether a gap is declared for a part of a check.
+    fn lacks(&self, check: &str, part: &str) -> bool {
+        self.gaps.iter().any(|gap| gap.check == check && gap.scope == part)
+    }
+
+    /// The extension that every noun takes where whatever is made is made in a group: that of the database.
+    fn group(&self) -> Map<String, Value> {
+        let named = self.database.extensions.iter().filter(|(name, _)| *name == "resource_group");
+        named.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     async fn scope(&self, kind: ResourceKind) -> Scope {

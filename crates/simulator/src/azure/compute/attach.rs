@@ -308,6 +308,7 @@ pub fn leave(call: &Call<'_>, estate: &mut Estate, machine: &Thing, takes: TimeD
         let id = text(nic, "id").to_lowercase();
         free_interface(call, estate, &id);
         if text(nic, "properties.deleteOption").eq_ignore_ascii_case("delete") {
+            super::interfaces::leave(call, estate, &id, takes);
             resource::end(call, estate, NIC, &id, takes);
         }
     }

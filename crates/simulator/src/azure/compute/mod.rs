@@ -3,6 +3,7 @@
 pub mod attach;
 pub mod disk;
 pub mod image;
+mod interfaces;
 pub mod power;
 pub mod profile;
 pub mod quota;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::IMAGE;
+use super::{IMAGE, interfaces};
 use crate::{
     azure::{
         call::{Call, inside, text},
@@ -32,7 +32,7 @@ pub fn properties(
         storage(call, estate, &Value::Object(properties.clone()))?;
         login(&Value::Object(properties.clone()))?;
     }
-    network(call, estate, target, region, &Value::Object(properties.clone()))?;
+    network(call, estate, (target, existing), region, &Value::Object(properties.clone()))?;
     if let Some(profile) = properties.get_mut("osProfile").and_then(Value::as_object_mut) {
         profile.retain(|name, _| !SECRET.contains(&name.as_str()));
         profile.entry("secrets").or_insert_with(|| json!([]));
@@ -116,10 +116,13 @@ fn login(properties: &Value) -> Outcome<()> {
 fn network(
     call: &Call<'_>,
     estate: &Estate,
-    target: &Target,
+    (target, existing): (&Target, Option<&Thing>),
     region: &Region,
     properties: &Value,
 ) -> Outcome<()> {
+    if existing.is_none() && interfaces::are_wanted(properties) {
+        return interfaces::refuse(properties);
+    }
     let interfaces = inside(properties, "networkProfile.networkInterfaces").as_array();
     let Some(interfaces) = interfaces.filter(|interfaces| !interfaces.is_empty()) else {
         return Err(Refused::lacks("networkProfile"));

@@ -34,6 +34,7 @@ pub fn target(call: &Call<'_>, estate: &Estate) -> Outcome<Target> {
 /// PUT.
 pub fn put(call: &Call<'_>, estate: &mut Estate) -> Outcome<Answer> {
     let (target, existing) = groups::target(call, estate, SET, &[call.part("vmScaleSetName")])?;
+    super::vm::refuse_taken(call, estate, &target)?;
     let region = call.location(SET)?;
     resource::refuse_move(&target, existing.as_ref(), &region.id)?;
     if let Some(thing) = existing {

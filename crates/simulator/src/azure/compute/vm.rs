@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{ALLOCATED, SET, VM, attach, power, profile, quota, size, sizes, view, zone};
+use super::{ALLOCATED, SET, VM, attach, interfaces, power, profile, quota, size, sizes, view, zone};
 use crate::{
     azure::{
         call::{Answer, Call, inside, merge, stamp, text},
@@ -41,6 +41,7 @@ pub fn meter(size: &str) -> Meter {
 /// PUT.
 pub fn put(call: &Call<'_>, estate: &mut Estate) -> Outcome<Answer> {
     let (target, existing) = groups::target(call, estate, VM, &[call.part("vmName")])?;
+    refuse_taken(call, estate, &target)?;
     match existing {
         None => create(call, estate, &target),
         // What could not be made is made anew.
@@ -71,6 +72,7 @@ fn create(call: &Call<'_>, estate: &mut Estate, target: &Target) -> Outcome<Answ
     quota::refuse_beyond(call, estate, region, size, 1)?;
     let failure = quota::allocation_failure(call, region, zone, &size.name)?;
 
+    interfaces::make(call, estate, target, region, &mut properties)?;
     attach::take(call, estate, target, &region.id, zone, &mut properties, failure.is_none());
     let whole = Value::Object(properties.clone());
     attach::take_interfaces(call, estate, target, &whole);
@@ -250,6 +252,24 @@ fn refuse_etag(call: &Call<'_>, thing: &Thing) -> Outcome<()> {
         format!(
             "The condition specified by the ETag is not satisfied. Resource '{}' was modified.",
             thing.name
+        ),
+    ))
+}
+
+/// `If-None-Match: *` is about what is there, whether it is seen yet or not.
+pub fn refuse_taken(call: &Call<'_>, estate: &Estate, target: &Target) -> Outcome<()> {
+    let mut places = ids::places(call);
+    let taken =
+        places.any(|place| estate.is_taken(&call.account.id, target.kind, place, &target.key, call.now));
+    if call.if_none_match != "*" || !taken {
+        return Ok(());
+    }
+    Err(Refused::new(
+        StatusCode::PRECONDITION_FAILED,
+        "ConditionNotMet",
+        format!(
+            "The condition specified by 'If-None-Match' is not satisfied. Resource '{}' exists.",
+            target.name
         ),
     ))
 }

@@ -165,10 +165,16 @@ fn keep_members(old: &Value, properties: &mut Value) {
     }
 }
 
+/// The id of the load balancer in a pool's, whatever its letters.
+pub fn of_pool(pool: &str) -> &str {
+    let at = pool.to_lowercase().rfind("/backendaddresspools/");
+    at.and_then(|at| pool.get(..at)).unwrap_or(pool)
+}
+
 /// Writes an interface's configuration into a pool, or takes it out.
 pub fn join(call: &Call<'_>, estate: &mut Estate, pool: &str, configuration: &str, joins: bool) {
-    let Some((balancer, _)) = pool.rsplit_once("/backendAddressPools/") else { return };
-    let Some(thing) = ids::find_mut(call, estate, BALANCER, &balancer.to_lowercase()) else { return };
+    let balancer = of_pool(pool).to_lowercase();
+    let Some(thing) = ids::find_mut(call, estate, BALANCER, &balancer) else { return };
     thing.body.edit(|document| {
         let pools =
             document.get_mut("properties").and_then(|properties| properties.get_mut("backendAddressPools"));

@@ -88,10 +88,9 @@ fn refuse_references(call: &Call<'_>, estate: &Estate, target: &Target, place: &
             address::refuse(call, estate, public, &own, place)?;
         }
         for pool in pools(configuration) {
-            let balancer =
-                pool.rsplit_once("/backendAddressPools/").map_or(pool.as_str(), |(balancer, _)| balancer);
-            let found = ids::referred(call, estate, BALANCER, balancer);
-            if !found.is_some_and(|found| found.body.text().contains(&format!("\"{pool}\""))) {
+            let found = ids::referred(call, estate, BALANCER, super::balancer::of_pool(&pool));
+            let named = format!("\"{pool}\"").to_lowercase();
+            if !found.is_some_and(|found| found.body.text().to_lowercase().contains(&named)) {
                 return Err(Refused::no_reference(&own, &pool));
             }
         }

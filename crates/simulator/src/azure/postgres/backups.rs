@@ -44,7 +44,7 @@ fn shown(server: &str, name: &str, kind: &str, at: DateTime<Utc>, source: &str) 
     })
 }
 
-/// Backups of a server that were asked for and are done.
+/// Backups of a server that were asked for.
 fn asked_for<'e>(call: &Call<'_>, estate: &'e Estate, server: &Target) -> Vec<&'e Thing> {
     let prefix = format!("{}/backups/", server.key);
     let all = estate.all(&call.account.id, BACKUP, None, call.now);
@@ -98,7 +98,8 @@ pub fn put(call: &Call<'_>, estate: &mut Estate) -> Outcome<Answer> {
 pub fn get(call: &Call<'_>, estate: &Estate) -> Outcome<Answer> {
     let (_, thing) = owner(call, estate)?;
     let target = target(call, estate)?;
-    if let Some(backup) = target.find(call, estate) {
+    // Until it is complete there is none to be seen.
+    if let Some(backup) = target.find(call, estate).filter(|backup| backup.life.is_settled(call.now)) {
         return Ok(Answer::ok(&Value::Object(backup.body.read())));
     }
     let found = automatic(call, &thing).into_iter().find(|backup| backup["name"] == target.name.as_str());
@@ -108,7 +109,9 @@ pub fn get(call: &Call<'_>, estate: &Estate) -> Outcome<Answer> {
 /// All backups of a server.
 pub fn list(call: &Call<'_>, estate: &Estate) -> Outcome<Answer> {
     let (server, thing) = owner(call, estate)?;
-    let own = asked_for(call, estate, &server).into_iter().map(|backup| backup.body.text().to_owned());
+    let done = |backup: &&Thing| backup.life.is_settled(call.now);
+    let own =
+        asked_for(call, estate, &server).into_iter().filter(done).map(|backup| backup.body.text().to_owned());
     let all: Vec<String> = own.chain(automatic(call, &thing).iter().map(ToString::to_string)).collect();
     Ok(resource::paged(call, all.into_iter(), None))
 }

@@ -82,6 +82,7 @@ pub fn show(call: &Call<'_>, thing: &Thing) -> String {
         state => state,
     };
     value["properties"]["state"] = json!(state);
+    value["systemData"] = json!({ "createdAt": stamp(thing.born), "createdByType": "Application" });
     value["properties"]["backup"]["earliestRestoreDate"] = stamp(earliest_restore(call, thing));
     let standby = text(&value, "properties.highAvailability.mode");
     if standby != "Disabled" && !standby.is_empty() {

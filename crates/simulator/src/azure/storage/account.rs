@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{ACCOUNT, CONTAINER, SERVICE};
+use super::{ACCOUNT, CONTAINER, POLICY, SERVICE};
 use crate::{
     FaceName,
     azure::{
@@ -219,7 +219,7 @@ pub fn delete(call: &Call<'_>, estate: &mut Estate) -> Outcome<Answer> {
         return Ok(Answer::empty(StatusCode::NO_CONTENT));
     }
     let prefix = format!("{}/", target.key);
-    for kind in [SERVICE, CONTAINER] {
+    for kind in [SERVICE, CONTAINER, POLICY] {
         let all = estate.all(&call.account.id, kind, None, call.now);
         let keys: Vec<String> =
             all.filter(|thing| thing.id.starts_with(&prefix)).map(|thing| thing.id.to_string()).collect();
