@@ -65,9 +65,11 @@ pub fn undo(change: &Change, before: Option<&Observed>, standing: Option<&Action
         Action::GrowDisk(_) => {
             impossible("disks cannot be made smaller; a smaller one can be made and copied to")
         }
-        Action::SetScale(_) => {
-            scale(before).map_or_else(|| impossible("the sizes it has now are not known"), back)
-        }
+        // Bounds are not everywhere a part of the group, and so of what the inventory shows.
+        Action::SetScale(_) => standing
+            .cloned()
+            .or_else(|| scale(before))
+            .map_or_else(|| impossible("the sizes it has now are not known"), back),
         Action::RegisterTarget(instance) => back(Action::DeregisterTarget(instance.clone())),
         Action::DeregisterTarget(instance) => back(Action::RegisterTarget(instance.clone())),
         Action::SetTags(tags) => match before {
