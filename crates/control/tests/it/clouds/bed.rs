@@ -14,6 +14,7 @@ use marquee_simulator::{
     plan::{Account, Plan},
     world::built_in,
 };
+use marquee_types::OrganizationId;
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,7 +28,8 @@ pub type Inventory = BTreeMap<String, Value>;
 /// A simulator, an application, and one account connected.
 pub struct Season {
     // Dropped, it ends.
-    _world: World,
+    pub world: World,
+    pub tenant: OrganizationId,
     pub owner: Client,
     pub simulator: Simulator,
     pub face: FaceName,
@@ -44,7 +46,8 @@ impl Season {
     /// The same in another world. Its clock stands still, so that no nightly backup comes between two looks.
     pub async fn in_world(face: FaceName, plan: Plan) -> Self {
         let world = World::start().await;
-        let owner = world.tenant("orangery").await.owner;
+        let tenant = world.tenant("orangery").await;
+        let owner = tenant.owner;
         let now = Some("2026-06-20T12:00:00Z".parse().unwrap());
         let options = Options { now, speed: 0.0, ..Options::new(plan) };
         let simulator = Simulator::start(options).await.unwrap();
@@ -53,7 +56,7 @@ impl Season {
         body["sync_interval_seconds"] = json!(604_800);
         body["verify"] = json!(false);
         let provider = id(&owner.post("/api/cloud/providers", body).await.expect(201));
-        let season = Self { _world: world, owner, simulator, face, provider };
+        let season = Self { world, tenant: tenant.id, owner, simulator, face, provider };
         // Connecting it has it synced: that one is waited for, so that no other comes between.
         season.quiet().await;
         season

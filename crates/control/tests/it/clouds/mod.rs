@@ -3,6 +3,7 @@
 
 mod bed;
 mod changes;
+mod exercise;
 mod interleaving;
 mod story;
 mod trouble;

@@ -82,6 +82,16 @@ impl World {
         Self { app, client, database, stop, server: Some(server) }
     }
 
+    /// Ends the server and its workers. The application is there again, over the same database, and nothing of it runs.
+    pub async fn halt(&mut self) {
+        self.stop.cancel();
+        if let Some(server) = self.server.take() {
+            server.await.expect("the server ends").expect("in good order");
+        }
+        let (config, clock) = (self.app.config.clone(), self.app.clock.clone());
+        self.app = run::application(config, &self.database.urls, clock).await.expect("an application");
+    }
+
     /// A new organization with its owner logged in.
     pub async fn tenant(&self, name: &str) -> Tenant {
         let email = format!("owner@{name}.example");

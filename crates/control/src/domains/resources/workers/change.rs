@@ -41,7 +41,7 @@ pub const CHANGE: &str = "change_resources";
 pub const PLAN: &str = "plan";
 
 /// Between two looks at a change: at first, and at most.
-const LOOKS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(15));
 /// How long a change may take before it is reported as one that does not end. The slowest are databases.
 const LONGEST: Duration = Duration::from_hours(3);
 /// How long something that was made may stay unseen before it counts as not made, when it is to be removed.
@@ -69,12 +69,18 @@ struct Changed {
 #[derive(Debug)]
 pub struct ChangeOperation {
     app: App,
+    unseen: Duration,
 }
 
 impl ChangeOperation {
     /// With everything the application has.
     pub fn new(app: App) -> Self {
-        Self { app }
+        Self::with_patience(app, UNSEEN)
+    }
+
+    /// The same with another patience for what may have been made and is not seen.
+    pub fn with_patience(app: App, unseen: Duration) -> Self {
+        Self { app, unseen }
     }
 
     /// Looks how things stand, and adds the steps.
@@ -154,7 +160,7 @@ impl ChangeOperation {
         }
         let connected = open(&self.app, ctx, step.provider_id).await?;
         let (changes, token) = (changes(&*connected.cloud)?, token(ctx, "")?);
-        let until = tokio::time::Instant::now() + UNSEEN;
+        let until = tokio::time::Instant::now() + self.unseen;
         let mut wait = LOOKS.0;
         loop {
             let found = changes.made(&step.change, &token).await.map_err(|error| step_error(&error))?;
