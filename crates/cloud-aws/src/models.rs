@@ -349,6 +349,100 @@ fn every_parameter_that_is_sent_exists() {
     }
 }
 
+/// What changes read besides the listings: by operation, members one below the other; those of a list stand in `item` or `member`.
+const READ_BY_CHANGES: &[(&Api, &str, &[&[&str]])] = &[
+    (&EC2, "CreateImage", &[&["imageId"]]),
+    (&EC2, "CreateSnapshot", &[&["snapshotId"]]),
+    (&EC2, "CreateVolume", &[&["volumeId"]]),
+    (
+        &EC2,
+        "DescribeImages",
+        &[
+            &["imagesSet", "item", "rootDeviceName"],
+            &["imagesSet", "item", "blockDeviceMapping", "item", "ebs", "deleteOnTermination"],
+            &["imagesSet", "item", "blockDeviceMapping", "item", "deviceName"],
+            &["imagesSet", "item", "stateReason", "message"],
+        ],
+    ),
+    (
+        &EC2,
+        "DescribeInstances",
+        &[
+            &["reservationSet", "item", "instancesSet", "item", "stateReason", "code"],
+            &["reservationSet", "item", "instancesSet", "item", "blockDeviceMapping", "item", "deviceName"],
+        ],
+    ),
+    (&EC2, "DescribeLaunchTemplates", &[&["launchTemplates", "item", "launchTemplateName"]]),
+    (&EC2, "DescribeSnapshots", &[&["snapshotSet", "item", "statusMessage"]]),
+    (&EC2, "DescribeSubnets", &[&["subnetSet", "item", "subnetId"]]),
+    (&EC2, "DescribeVolumes", &[&["volumeSet", "item", "attachmentSet", "item", "status"]]),
+    (
+        &EC2,
+        "DescribeVolumesModifications",
+        &[
+            &["volumeModificationSet", "item", "targetSize"],
+            &["volumeModificationSet", "item", "modificationState"],
+            &["volumeModificationSet", "item", "statusMessage"],
+        ],
+    ),
+    (&EC2, "RunInstances", &[&["instancesSet", "item", "instanceId"]]),
+    (
+        &ELB,
+        "DescribeTargetHealth",
+        &[
+            &["DescribeTargetHealthResult", "TargetHealthDescriptions", "member", "Target", "Port"],
+            &["DescribeTargetHealthResult", "TargetHealthDescriptions", "member", "TargetHealth", "State"],
+        ],
+    ),
+    (
+        &AUTOSCALING,
+        "DescribeAutoScalingGroups",
+        &[&[
+            "DescribeAutoScalingGroupsResult",
+            "AutoScalingGroups",
+            "member",
+            "Instances",
+            "member",
+            "LifecycleState",
+        ]],
+    ),
+    (
+        &AUTOSCALING,
+        "DescribeScalingActivities",
+        &[
+            &["DescribeScalingActivitiesResult", "Activities", "member", "ActivityId"],
+            &["DescribeScalingActivitiesResult", "Activities", "member", "StatusCode"],
+            &["DescribeScalingActivitiesResult", "Activities", "member", "StatusMessage"],
+        ],
+    ),
+    (
+        &RDS,
+        "DescribeDBInstances",
+        &[&[
+            "DescribeDBInstancesResult",
+            "DBInstances",
+            "DBInstance",
+            "PendingModifiedValues",
+            "DBInstanceClass",
+        ]],
+    ),
+];
+
+#[test]
+fn what_changes_read_is_there() {
+    let models = models();
+    for (api, action, paths) in READ_BY_CHANGES {
+        let answer = models[api.name].answer(action);
+        let tape = read_whole(&answer).unwrap();
+        for path in *paths {
+            let mut node = tape.root().unwrap();
+            for name in *path {
+                node = node.child(name).unwrap_or_else(|| panic!("{action} has no {name} of {path:?}"));
+            }
+        }
+    }
+}
+
 #[test]
 fn the_table_of_lists_is_that_of_the_models() {
     let models = models();

@@ -125,7 +125,7 @@ impl<'a> Calls<'a> {
         let prefix = match kind {
             ResourceKind::ComputeInstance => "instance",
             ResourceKind::Disk => "volume",
-            ResourceKind::Snapshot => "snapshot",
+            ResourceKind::Snapshot | ResourceKind::DatabaseSnapshot => "snapshot",
             ResourceKind::Image => "image",
             ResourceKind::Network => "vpc",
             ResourceKind::Subnet => "subnet",
@@ -133,7 +133,6 @@ impl<'a> Calls<'a> {
             ResourceKind::PublicIp => "elastic-ip",
             ResourceKind::Database => "db",
             ResourceKind::DatabaseCluster => "cluster",
-            ResourceKind::DatabaseSnapshot => "snapshot",
             ResourceKind::ScalingGroup => "autoScalingGroup:*:autoScalingGroupName",
             ResourceKind::DnsZone => "hostedzone",
             ResourceKind::Bucket if arn.service == "s3" => return Ok(arn.resource),

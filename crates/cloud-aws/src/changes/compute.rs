@@ -34,10 +34,16 @@ pub struct Extensions {
     pub subnets: Vec<String>,
 }
 
-/// The disks of an image that instances are launched from: the root's device, and those of all.
+/// The disks of an image that instances are launched from: the root's device, and all of them.
 struct Disks {
     root: String,
-    devices: Vec<String>,
+    devices: Vec<ImageDisk>,
+}
+
+struct ImageDisk {
+    device: String,
+    /// Whether it goes with its instance, by what the image says.
+    goes: bool,
 }
 
 /// Begins to make an instance.
@@ -97,20 +103,25 @@ pub async fn launch(
         let group = calls.id(ResourceKind::SecurityGroup, group)?;
         params.push(param(at(&format!("NetworkInterface.1.SecurityGroupId.{}", index + 1)), group));
     }
-    for (index, device) in disks.devices.iter().enumerate() {
-        let mapping = at(&format!("BlockDeviceMapping.{}", index + 1));
-        params.push(param(format!("{mapping}.DeviceName"), device));
-        // Whatever the image says: what comes along with an instance goes with it.
-        params.push(param(format!("{mapping}.Ebs.DeleteOnTermination"), "true"));
-        if *device != disks.root {
-            continue;
+    let mut mappings = Vec::new();
+    for disk in &disks.devices {
+        let mut mapping = Params::new();
+        if !disk.goes {
+            // Whatever the image says: what comes along with an instance goes with it.
+            mapping.push(param("Ebs.DeleteOnTermination", "true"));
         }
-        if let Some(gib) = spec.boot_disk_gib {
-            params.push(param(format!("{mapping}.Ebs.VolumeSize"), gib.to_string()));
+        if disk.device == disks.root {
+            mapping.extend(spec.boot_disk_gib.map(|gib| param("Ebs.VolumeSize", gib.to_string())));
+            mapping.extend(own.volume_type.as_ref().map(|kind| param("Ebs.VolumeType", kind)));
         }
-        if let Some(kind) = &own.volume_type {
-            params.push(param(format!("{mapping}.Ebs.VolumeType"), kind));
+        if !mapping.is_empty() {
+            mapping.push(param("DeviceName", &disk.device));
+            mappings.push(mapping);
         }
+    }
+    for (index, mapping) in mappings.into_iter().enumerate() {
+        let at = at(&format!("BlockDeviceMapping.{}", index + 1));
+        params.extend(mapping.into_iter().map(|(name, value)| (format!("{at}.{name}"), value)));
     }
     if let Some(name) = &own.key_name {
         params.push(param(at("KeyName"), name));
@@ -129,8 +140,8 @@ pub async fn launch(
 async fn disks(calls: &Calls<'_>, image: &str) -> Result<Disks, CloudError> {
     let answer = calls.ask(&EC2, "DescribeImages", vec![param("ImageId.1", image)]).await?;
     let device = |node: Node<'_, '_>| {
-        node.child("ebs")?;
-        node.get("deviceName").map(str::to_owned)
+        let goes = node.child("ebs")?.get("deleteOnTermination") == Some("true");
+        Some(ImageDisk { device: node.get("deviceName")?.to_owned(), goes })
     };
     answer.read(|root| {
         let image = root.list("imagesSet").next()?;

@@ -31,16 +31,9 @@ fn plain(name: &str) -> String {
     while let Some(at) = rest.find('\\') {
         text.push_str(&rest[..at]);
         let code = rest.get(at + 1..at + 4).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code {
-            Some(code) => {
-                text.push(char::from(code));
-                rest = &rest[at + 4..];
-            }
-            None => {
-                text.push('\\');
-                rest = &rest[at + 1..];
-            }
-        }
+        let (letter, length) = code.map_or(('\\', 1), |code| (char::from(code), 4));
+        text.push(letter);
+        rest = &rest[at + length..];
     }
     text.push_str(rest);
     text.trim_end_matches('.').to_ascii_lowercase()

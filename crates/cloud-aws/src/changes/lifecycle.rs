@@ -41,19 +41,24 @@ async fn read(bucket: &Bucket<'_>) -> Result<Rules, CloudError> {
         Err(error) if error.code.as_deref() == Some("NoSuchLifecycleConfiguration") => Vec::new(),
         Err(error) => return Err(error),
     };
-    let mut read = Rules { expiring: Vec::new(), others: Vec::new() };
+    sorted(rules, bucket.name)
+}
+
+/// Tells rules apart; one that is neither is refused.
+fn sorted(rules: Vec<Rule>, bucket: &str) -> Result<Rules, CloudError> {
+    let mut sorted = Rules { expiring: Vec::new(), others: Vec::new() };
     for rule in rules {
         if rule.expiration().is_none() && rule.noncurrent_version_expiration().is_none() {
-            read.others.push(rule);
+            sorted.others.push(rule);
             continue;
         }
         let known = expiring(&rule).ok_or_else(|| {
             let id = rule.id().unwrap_or_default();
-            unsupported(format!("the rule {id} of {} says more than Marquee can bring back", bucket.name))
+            unsupported(format!("the rule {id} of {bucket} says more than Marquee can bring back"))
         })?;
-        read.expiring.push(known);
+        sorted.expiring.push(known);
     }
-    Ok(read)
+    Ok(sorted)
 }
 
 /// A rule that lets objects expire, and does no more.
@@ -173,4 +178,55 @@ pub async fn look(
     } else {
         Progress::Working("not everywhere yet".to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::types::{AbortIncompleteMultipartUpload, Transition, TransitionStorageClass};
+    use marquee_clouds::ErrorKind;
+
+    use super::*;
+
+    fn wanted() -> LifecycleRule {
+        LifecycleRule {
+            prefix: "drafts/".to_owned(),
+            delete_after_days: Some(30),
+            delete_former_after_days: Some(7),
+        }
+    }
+
+    #[test]
+    fn a_rule_is_read_as_it_was_written() {
+        assert_eq!(expiring(&rule(0, &wanted()).unwrap()), Some(wanted()));
+        let all = LifecycleRule { prefix: String::new(), delete_former_after_days: None, ..wanted() };
+        assert_eq!(expiring(&rule(0, &all).unwrap()), Some(all));
+    }
+
+    #[test]
+    fn what_says_nothing_is_refused() {
+        let nothing = LifecycleRule { delete_after_days: None, delete_former_after_days: None, ..wanted() };
+        let never = LifecycleRule { delete_after_days: Some(0), ..wanted() };
+        for wrong in [nothing, never] {
+            assert_eq!(rule(3, &wrong).unwrap_err().kind, ErrorKind::Invalid);
+        }
+    }
+
+    #[test]
+    fn rules_for_other_things_stay_and_mixed_ones_are_not_touched() {
+        let uploads = AbortIncompleteMultipartUpload::builder().days_after_initiation(3).build();
+        let other = Rule::builder()
+            .id("uploads")
+            .status(ExpirationStatus::Enabled)
+            .filter(LifecycleRuleFilter::builder().prefix("").build())
+            .abort_incomplete_multipart_upload(uploads)
+            .build()
+            .unwrap();
+        let ours = rule(0, &wanted()).unwrap();
+        let found = sorted(vec![other.clone(), ours.clone()], "b").unwrap();
+        assert_eq!((found.expiring, found.others), (vec![wanted()], vec![other]));
+        let colder = Transition::builder().days(10).storage_class(TransitionStorageClass::Glacier).build();
+        let mut mixed = ours;
+        mixed.transitions = Some(vec![colder]);
+        assert_eq!(sorted(vec![mixed], "b").err().map(|error| error.kind), Some(ErrorKind::Unsupported));
+    }
 }

@@ -5,7 +5,7 @@
 //! whatever was cut short, and a template that somebody else made for a group stays.
 
 use marquee_clouds::{
-    CloudError, ErrorKind, Observed, Progress, Ticket, Token,
+    CloudError, ErrorKind, Observed, Progress, Retry, Ticket, Token,
     changes::{
         TOKEN_TAG,
         spec::{Scale, ScalingGroupSpec},
@@ -31,6 +31,9 @@ const KIND: ResourceKind = ResourceKind::ScalingGroup;
 
 /// The tag of a launch template that names the group it was made for.
 const GROUP_TAG: &str = "marquee-scaling-group";
+
+/// How Auto Scaling says that it sees no such template. It has no code of its own for that.
+const UNSEEN_TEMPLATE: &str = "The specified launch template";
 
 fn template_name(token: &Token) -> String {
     format!("marquee-{token}")
@@ -58,10 +61,19 @@ pub async fn create(calls: &Calls<'_>, spec: &ScalingGroupSpec, token: &Token) -
     match calls.ask(&AUTOSCALING, "CreateAutoScalingGroup", params).await {
         Ok(_) => {}
         Err(error) if error.kind == ErrorKind::Conflict => {
-            if let Some(ticket) = whose(calls, &spec.name, token).await? {
-                return Ok(ticket);
-            }
-            return Err(unseen(&format!("the name {}", spec.name)));
+            return match whose(calls, &spec.name, token).await {
+                Ok(Some(ticket)) => Ok(ticket),
+                Ok(None) => Err(unseen(&format!("the name {}", spec.name))),
+                Err(error) if error.kind == ErrorKind::Conflict => {
+                    drop_template(calls, &template_name(token)).await?;
+                    Err(error)
+                }
+                Err(error) => Err(error),
+            };
+        }
+        // Auto Scaling may not see for a while what EC2 has made: begun again, the template is there.
+        Err(error) if error.message.contains(UNSEEN_TEMPLATE) => {
+            return Err(CloudError { kind: ErrorKind::Unavailable, retry: Retry::Now, ..error });
         }
         Err(error) => {
             // What was made for it goes, unless the group may be there for all that.
@@ -173,8 +185,8 @@ async fn named(calls: &Calls<'_>, name: &str) -> Result<Option<(String, Option<S
     };
     let read = |node: Node<'_, '_>| Some((node.get("AutoScalingGroupARN")?.to_owned(), token(node)));
     answer.read(|root| {
-        let groups = root.child("DescribeAutoScalingGroupsResult")?.list("AutoScalingGroups");
-        Some(groups.filter_map(read).next())
+        let result = root.child("DescribeAutoScalingGroupsResult")?;
+        Some(result.list("AutoScalingGroups").find_map(read))
     })
 }
 

@@ -6,7 +6,10 @@ use marquee_cloud_aws::{
 };
 use marquee_clouds::docs::{self, check, code, table};
 
-use crate::{bed, gaps::MOTO};
+use crate::{
+    bed,
+    gaps::{MOTO, MOTO_CHANGES},
+};
 
 /// One test, since writing is done to one file.
 #[test]
@@ -46,6 +49,7 @@ fn attributes() {
 fn gaps() {
     let rows = MOTO
         .iter()
+        .chain(MOTO_CHANGES)
         .map(|gap| vec![code(gap.scope), gap.what.split_whitespace().collect::<Vec<_>>().join(" ")]);
     check("clouds.md", "moto gaps", &table(&["where", "what moto 5.2 does"], rows));
 }

@@ -5,6 +5,7 @@
 
 mod bed;
 mod changes;
+mod changes_moto;
 mod conformance;
 mod docs;
 mod faults;

@@ -86,20 +86,35 @@ impl Season {
         assert!(estate.end(cause, shelf, &place, &id, now));
     }
 
-    /// A size that other instances of its architecture have.
+    /// A size that other instances of its family and architecture have: Azure has no others in one cluster.
     async fn other_size(&self, instance: &Value) -> String {
         let found = self.owner.all("/api/cloud/resources?filter=kind%3Dcompute_instance").await;
-        let size = |of: &Value| of["size"].as_str().unwrap().to_owned();
-        let now = size(instance);
-        // Of the same family, if there is one: Azure has no others in one cluster.
-        let alike = |other: &String| other.chars().zip(now.chars()).take_while(|(a, b)| a == b).count();
-        let fits = |other: &&Value| {
-            other["size"] != instance["size"]
-                && other["attributes"]["architecture"] == instance["attributes"]["architecture"]
-        };
-        let other = found.iter().filter(fits).map(size).max_by_key(alike);
-        other.expect("an instance of another size")
+        let other = found.iter().map(|other| size(other)).find(|other| fits(other, size(instance)));
+        other.expect("an instance of another size").to_owned()
     }
+
+    /// An instance that runs and for which there is another size.
+    async fn resizable(&self) -> Value {
+        let found = self.owner.all("/api/cloud/resources?filter=kind%3Dcompute_instance").await;
+        let others = |one: &Value| found.iter().any(|other| fits(size(other), size(one)));
+        let running = found.iter().filter(|one| one["state"] == "running");
+        running.clone().find(|one| others(one)).expect("an instance of another size").clone()
+    }
+}
+
+fn size(instance: &Value) -> &str {
+    instance["size"].as_str().unwrap()
+}
+
+/// Whether an instance of a size can have another one.
+fn fits(other: &str, size: &str) -> bool {
+    // `m7g.` of `m7g.large`, `n2-standard-` of `n2-standard-4`, `Standard_D` of `Standard_D4s_v5`.
+    let family = |size: &str| {
+        let digit = |at: &usize| size.as_bytes()[*at].is_ascii_digit();
+        let end = size.find('.').or_else(|| size.rfind('-')).or_else(|| (0..size.len()).find(digit));
+        size[..end.unwrap_or(size.len())].to_owned()
+    };
+    other != size && family(other) == family(size)
 }
 
 /// The titles of an operation's steps after the first, with their states.
@@ -114,7 +129,7 @@ async fn steps(season: &Season, operation: &Value) -> Vec<(String, String)> {
 
 async fn an_instance_is_changed(face: FaceName) {
     let season = season(face).await;
-    let instance = season.one("compute_instance", "running").await;
+    let instance = season.resizable().await;
     let id = id(&instance);
     season.changed(season.ask(&id, "stop", Value::Null).await).await;
     assert_eq!(season.now(&id).await["state"], "stopped");
@@ -169,7 +184,7 @@ async fn an_instance_of_google_is_changed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_says_what_would_happen_and_changes_nothing() {
     let season = season(FaceName::Aws).await;
-    let instance = season.one("compute_instance", "running").await;
+    let instance = season.resizable().await;
     let size = season.other_size(&instance).await;
     let path = format!("/api/cloud/resources/{}/resize?validate_only=true", id(&instance));
     let plan = season.owner.post(&path, json!({ "size": size })).await.expect(200);
@@ -235,7 +250,7 @@ async fn what_is_protected_is_not_changed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_half_way_is_taken_back() {
     let season = season(FaceName::Aws).await;
-    let instance = season.one("compute_instance", "running").await;
+    let instance = season.resizable().await;
     let (id, size) = (id(&instance), instance["size"].as_str().unwrap());
     let other = season.other_size(&instance).await;
     season.fault(json!({ "kind": "no_capacity", "size": other }));

@@ -101,7 +101,11 @@ impl Instance<'_> {
 
     fn has(&self, size: &str) -> Result<(), String> {
         let stands = self.stands();
-        if stands == (size.to_owned(), "running".to_owned()) { Ok(()) } else { Err(format!("it is {stands:?}")) }
+        if stands == (size.to_owned(), "running".to_owned()) {
+            Ok(())
+        } else {
+            Err(format!("it is {stands:?}"))
+        }
     }
 
     fn resize(&self, size: &str) -> NewOperation {
