@@ -44,7 +44,7 @@ mod dns;
 mod images;
 mod look;
 mod place;
-mod records;
+pub mod records;
 mod scaling;
 mod tags;
 mod targets;
