@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Adapter, Capabilities, Cloud, CloudError, CredentialError, PolicyDocument, PolicyRequest,
+    Adapter, Capabilities, Cloud, CloudError, CredentialError, PermissionGroup, PolicyDocument,
+    PolicyRequest,
     layers::Policy,
     rest::{self, Clients},
 };
@@ -14,7 +15,7 @@ use crate::{
     cloud::Azure,
     config::{Config, credentials_schema, settings_schema},
     error::CLOUD,
-    permissions::CAPABILITIES,
+    permissions::{CAPABILITIES, OPTIONAL},
     policy,
 };
 
@@ -41,6 +42,7 @@ impl AzureConnector {
 impl Adapter for AzureConnector {
     const KIND: &'static str = CLOUD;
     const TITLE: &'static str = "Azure";
+    const OPTIONAL_PERMISSIONS: &'static [PermissionGroup] = OPTIONAL;
     const CAPABILITIES: &'static Capabilities = &CAPABILITIES;
 
     type Config = Config;

@@ -10,7 +10,6 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use marquee_clouds::{
     Action, Change, CloudError, ErrorKind, Ticket, Token,
     changes::spec::{DatabaseSpec, Named, RestoreSpec, RestoreToTimeSpec, Size, TagMap},
-    layers::Tally,
 };
 use reqwest::Method;
 use ring::rand::{SecureRandom as _, SystemRandom};

@@ -48,6 +48,9 @@ const fn write(method: Method, operation: &'static str) -> Write {
     Write { method, at }
 }
 
+/// The most data disks that any size of machine has.
+const LUNS: u64 = 64;
+
 /// How often the disks of a machine are written if someone else changes it in between.
 const ATTEMPTS: usize = 4;
 
@@ -110,7 +113,7 @@ impl Azure {
                     return Err(conflict(format!("device: the instance has another disk as LUN {lun}")));
                 }
                 Some(lun) => lun,
-                None => (0..).find(|free| !taken.contains(free)).unwrap_or_default(),
+                None => (0..LUNS).find(|free| !taken.contains(free)).ok_or_else(full)?,
             };
             let one = json!({
                 "lun": lun, "createOption": "Attach", "managedDisk": { "id": disk }, "deleteOption": "Detach",
@@ -166,7 +169,11 @@ fn is(disk: &Value, id: &str) -> bool {
     disk["managedDisk"]["id"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(id))
 }
 
+fn full() -> CloudError {
+    conflict("the instance has as many data disks as there can be")
+}
+
 fn lun(device: &str) -> Result<u64, CloudError> {
-    let number = device.parse().ok().filter(|lun| *lun < 64);
+    let number = device.parse().ok().filter(|lun| *lun < LUNS);
     number.ok_or_else(|| invalid(format!("device: expected a LUN, a number from 0 to 63, not {device:?}")))
 }

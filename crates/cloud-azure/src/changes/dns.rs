@@ -34,6 +34,10 @@ impl Azure {
         }
         self.target(&ZONES.get, change).await?;
         let id = record_id(change, &set.key)?;
+        // An alias is not replaced: it could not be brought back.
+        if self.records_are(change, set).await? {
+            return Ok(Ticket::of(change.native_id()));
+        }
         let mut properties = records::write(&set.key.kind, &set.values)?;
         properties["TTL"] = json!(set.ttl);
         let sent = self.ask(&PUT, &id, Some(&json!({ "properties": properties }))).await?;
@@ -46,6 +50,9 @@ impl Azure {
         key: &RecordKey,
     ) -> Result<Ticket, CloudError> {
         let id = record_id(change, key)?;
+        if self.records_of(change, key).await?.is_none() {
+            return Ok(Ticket::of(change.native_id()));
+        }
         match self.ask(&DELETE, &id, None).await {
             Ok(_) => {}
             Err(error) if error.kind == ErrorKind::NotFound => {}

@@ -166,7 +166,13 @@ fn is_as_wanted(change: &Change, seen: &Observed) -> bool {
         seen.relations.iter().any(is)
     };
     match &change.action {
-        Action::CreateInstance(_) | Action::StartInstance | Action::RebootInstance => seen.state == Running,
+        Action::CreateInstance(_)
+        | Action::StartInstance
+        | Action::RebootInstance
+        | Action::CreateDatabase(_)
+        | Action::RestoreSnapshot(_)
+        | Action::RestoreToTime(_)
+        | Action::StartDatabase => seen.state == Running,
         Action::StopInstance => seen.native_state.as_deref() == Some("deallocated"),
         Action::ResizeInstance(size) => sized(&size.size),
         Action::CreateImage(_) | Action::SnapshotDisk(_) | Action::CreateScalingGroup(_) => {
@@ -176,10 +182,6 @@ fn is_as_wanted(change: &Change, seen: &Observed) -> bool {
         Action::AttachDisk(to) => seen.state == InUse && related(Relation::AttachedTo, &to.instance),
         Action::DetachDisk(from) => !related(Relation::AttachedTo, &from.instance),
         Action::GrowDisk(growth) => seen.attributes.get("size_gib") == Some(&growth.size_gib.into()),
-        Action::CreateDatabase(_)
-        | Action::RestoreSnapshot(_)
-        | Action::RestoreToTime(_)
-        | Action::StartDatabase => seen.state == Running,
         Action::StopDatabase => seen.state == Stopped,
         Action::ResizeDatabase(size) => sized(&size.size) && matches!(seen.state, Running | Stopped),
         Action::CreateReplica(_) => seen.state == Running && related(Relation::ReplicaOf, change.native_id()),

@@ -2,9 +2,9 @@
 //!
 //! **Making.** The resource manager's PUT creates or overwrites, and takes no tokens. Ids are names, so what a change makes
 //! has an id that is known beforehand: before anything is made it is looked for there. What carries our token is taken up, what
-//! does not is someone else's ([`ErrorKind::Conflict`]). The PUT that makes it writes the token as a tag. Virtual machines,
-//! scale sets and record sets honour `If-None-Match: *`, and get it: so of two that make the same one wins, and an attempt whose
-//! answer was lost finds itself. Disks, snapshots, images, servers and storage accounts honour no condition: between looking
+//! does not is someone else's ([`ErrorKind::Conflict`]). The PUT that makes it writes the token as a tag. Virtual machines
+//! and scale sets honour `If-None-Match: *`, and get it: so of two that make the same one wins, and an attempt whose answer was
+//! lost finds itself. Disks, snapshots, images, servers and storage accounts honour no condition: between looking
 //! and making there is a moment in which someone else's thing of the same name would be taken for an attempt of ours, and be
 //! overwritten with what we ask for (names of servers and accounts are the world's: there only one of our own subscription).
 //! Backups of servers have no tags: their token stands at the end of their name.
@@ -44,7 +44,7 @@ mod dns;
 mod images;
 mod look;
 mod place;
-mod records;
+pub mod records;
 mod scaling;
 mod tags;
 mod targets;
@@ -194,12 +194,13 @@ impl Azure {
                 let group = place::group(&spec.extensions, spec.subnet.as_deref())?;
                 self.named(group, noun, &spec.name)
             }
-            Action::CreateImage(named) => self.named(place::group_of(from)?, noun, &named.name),
             Action::CreateDisk(spec) => {
                 let group = place::group(&spec.extensions, spec.snapshot.as_deref())?;
                 self.named(group, noun, &spec.name)
             }
-            Action::SnapshotDisk(named) => self.named(place::group_of(from)?, noun, &named.name),
+            Action::CreateImage(named) | Action::SnapshotDisk(named) => {
+                self.named(place::group_of(from)?, noun, &named.name)
+            }
             Action::CreateDatabase(spec) => {
                 let subnet = place::text(&spec.extensions, databases::SUBNET)?;
                 self.named(place::group(&spec.extensions, subnet)?, noun, &spec.name)
@@ -250,11 +251,11 @@ impl Azure {
     /// Makes something, or takes up what was made with this token.
     async fn make(&self, change: &Change, token: &Token) -> Result<Ticket, CloudError> {
         let (noun, id) = self.home(change, token)?;
-        // First of all, so that what is wrong is said even if there is something.
-        let body = self.body(change, token).await?;
+        // First of all: what it was made from may be gone or running again since.
         if let Some(there) = self.there(noun.get, &id).await? {
             return take_up(noun, &there, &id, token);
         }
+        let body = self.body(change, token).await?;
         let condition = if noun.conditional { Condition::Absent } else { Condition::Any };
         let error = match self.arm.send(noun.put, &id, body.as_ref(), condition).await {
             Ok(sent) => return ticket(&id, sent),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::invalid;
 
 /// Types of records that are set.
-const KINDS: &[&str] = &["A", "AAAA", "CAA", "CNAME", "MX", "SRV", "TXT"];
+pub const KINDS: &[&str] = &["A", "AAAA", "CAA", "CNAME", "MX", "SRV", "TXT"];
 
 /// The longest string of a TXT record.
 const STRING: usize = 255;

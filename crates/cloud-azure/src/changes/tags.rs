@@ -25,14 +25,17 @@ const fn at(operation: &'static str) -> Read {
 static GET: Read = at("Tags_GetAtScope");
 static UPDATE: Write = Write { method: Method::PATCH, at: at("Tags_UpdateAtScope") };
 
+/// What has no tags: it is part of something that has.
+const NONE: &[ResourceKind] =
+    &[ResourceKind::DatabaseSnapshot, ResourceKind::Subnet, ResourceKind::TargetGroup];
+
 impl Azure {
     pub(super) async fn set_tags(&self, change: &Change, tags: &Tags) -> Result<Ticket, CloudError> {
         let kind = change.target.as_ref().map(|target| target.kind);
         let Some(kind) = kind else {
             return Err(invalid("set_tags is done to something, and nothing is named"));
         };
-        use ResourceKind::{DatabaseSnapshot, Subnet, TargetGroup};
-        if matches!(kind, DatabaseSnapshot | Subnet | TargetGroup) {
+        if NONE.contains(&kind) {
             return Err(invalid(format!("a {kind} of Azure's has no tags")));
         }
         let id = change.native_id();

@@ -71,7 +71,7 @@ pub fn on(simulator: Arc<Simulator>) -> Stage {
         database: database(),
         other_database_size: "Standard_D4ds_v5".to_owned(),
         bucket: "changingguests".to_owned(),
-        dns: (id("Microsoft.Network/dnsZones", DOMAIN), DOMAIN.to_owned()),
+        dns: (id("Microsoft.Network/dnsZones", DOMAIN), format!("changes.{DOMAIN}")),
         target_group: Some(id("Microsoft.Network/loadBalancers", "front/backendAddressPools/machines")),
         let_time_pass: Box::new(move || clock.advance(30.0).unwrap()),
         gaps: GAPS,

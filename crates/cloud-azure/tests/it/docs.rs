@@ -3,7 +3,7 @@
 use marquee_cloud_azure::{
     AzureConnector,
     inventory::{LISTINGS, mapping, states},
-    permissions::{CAPABILITIES, OBJECT_PERMISSIONS},
+    permissions::{CAPABILITIES, CHANGE_PERMISSIONS, OBJECT_PERMISSIONS},
 };
 use marquee_clouds::docs::{self, check, code, table};
 use marquee_types::Clock;
@@ -27,6 +27,7 @@ fn tables_in_the_docs_are_those_of_the_code() {
     check("guides/connect-azure.md", "role", &docs::policy(&connector));
     check("guides/connect-azure.md", "commands", &docs::commands(&connector));
     check("guides/connect-azure.md", "object permissions", &docs::permissions(OBJECT_PERMISSIONS));
+    check("guides/connect-azure.md", "change permissions", &docs::permissions(CHANGE_PERMISSIONS));
     let gaps = AZURITE.iter().map(|gap| vec![code(gap.check), gap.scope.to_owned(), gap.what.to_owned()]);
     check("azure.md", "azurite gaps", &table(&["check", "part", "what Azurite 3.37 does"], gaps));
 }

@@ -5,6 +5,7 @@
 
 mod bed;
 mod changes;
+mod changes_faults;
 mod conformance;
 mod docs;
 mod faults;

@@ -38,6 +38,14 @@ pub async fn front(upstream: &str) -> Front {
     Front::before(upstream, Some(Tls { certificate: &certificate, key: &key })).await
 }
 
+/// A front before a simulator, which is trusted by it.
+pub async fn front_of(simulator: &Simulator) -> Front {
+    // The first of the certificates is its own.
+    let (own, key) = (file("MARQUEE_TEST_AZURITE_CERTIFICATE"), file("MARQUEE_TEST_AZURITE_KEY"));
+    let certificate = format!("{own}{}", simulator.addresses().certificate);
+    Front::before(&simulator.addresses().azure, Some(Tls { certificate: &certificate, key: &key })).await
+}
+
 /// Both authorities: the simulator's, and the test bed's.
 pub fn trusted(simulator: &Simulator) -> String {
     format!("{}{}", simulator.addresses().certificate, file("MARQUEE_TEST_AZURITE_CERTIFICATE"))

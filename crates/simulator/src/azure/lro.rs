@@ -87,15 +87,13 @@ impl Running {
         let namespace = super::ids::parse(&self.resource).map(|parsed| parsed.kind).unwrap_or_default();
         let namespace = namespace.split('/').next().unwrap_or_default();
         let subscription = self.resource.split('/').nth(2).unwrap_or_default();
+        let (status, outcome) = words(namespace);
         let link = |result: bool| {
-            let place = match (namespace, result) {
-                ("", _) => format!("/subscriptions/{subscription}/operationresults"),
-                (_, true) => format!(
-                    "/subscriptions/{subscription}/providers/{namespace}/locations/{}/operationResults",
-                    self.location
-                ),
-                (_, false) => format!(
-                    "/subscriptions/{subscription}/providers/{namespace}/locations/{}/operations",
+            let word = if result { outcome } else { status };
+            let place = match namespace {
+                "" => format!("/subscriptions/{subscription}/operationresults"),
+                _ => format!(
+                    "/subscriptions/{subscription}/providers/{namespace}/locations/{}/{word}",
                     self.location
                 ),
             };
@@ -138,6 +136,15 @@ impl Running {
             }
         }
         Answer::ok(&status)
+    }
+}
+
+/// What providers call a status and a result: the last words of their links, and of the right to follow these.
+fn words(namespace: &str) -> (&'static str, &'static str) {
+    match namespace {
+        "Microsoft.DBforPostgreSQL" => ("azureAsyncOperation", "operationResults"),
+        "Microsoft.Storage" => ("asyncoperations", "asyncoperations"),
+        _ => ("operations", "operationResults"),
     }
 }
 

@@ -102,6 +102,50 @@ def test_a_stale_machine_is_not_overwritten(azure, group):
     assert error(raised) == (412, "ConditionNotMet")
 
 
+def test_what_a_machine_makes_goes_with_it(azure, group):
+    machines, subnet = azure.compute.virtual_machines, make_network(azure, group)
+    address = {"name": "vm-ip", "sku": {"name": "Standard"},
+               "properties": {"deleteOption": "Delete", "publicIPAllocationMethod": "Static"}}
+    interface = {"name": "vm-nic", "properties": {"primary": True, "deleteOption": "Delete", "ipConfigurations": [
+        {"name": "ip", "properties": {"subnet": {"id": subnet}, "publicIPAddressConfiguration": address}}]}}
+    body = machine("")
+    body["properties"]["networkProfile"] = {"networkInterfaceConfigurations": [interface]}
+    with pytest.raises(HttpResponseError) as raised:
+        machines.begin_create_or_update(group, "vm", body)
+    assert error(raised) == (400, "InvalidParameter")
+    body["properties"]["networkProfile"]["networkApiVersion"] = "2022-11-01"
+    made = machines.begin_create_or_update(group, "vm", body).result()
+    reference = made.properties.network_profile.network_interfaces[0]
+    assert (reference.id.rsplit("/", 1)[1], reference.properties.delete_option) == ("vm-nic", "Delete")
+    own = azure.network.network_interfaces.get(group, "vm-nic").properties
+    assert own.virtual_machine.id == made.id
+    assert own.ip_configurations[0].properties.public_ip_address.id.endswith("/vm-ip")
+    assert azure.network.public_ip_addresses.get(group, "vm-ip").properties.ip_address
+    machines.begin_delete(group, "vm").result()
+    azure.control.advance(60)
+    for gone in (lambda: azure.network.network_interfaces.get(group, "vm-nic"),
+                 lambda: azure.network.public_ip_addresses.get(group, "vm-ip")):
+        with pytest.raises(ResourceNotFoundError):
+            gone()
+
+
+def test_what_is_there_is_not_made_where_nothing_may_be(azure, group):
+    from azure.core import MatchConditions
+
+    machines, sets, subnet = (azure.compute.virtual_machines, azure.compute.virtual_machine_scale_sets,
+                              make_network(azure, group))
+    absent = {"etag": "*", "match_condition": MatchConditions.IfMissing}
+    interface = make_interface(azure, group, "vm-nic", subnet)
+    make = lambda: machines.begin_create_or_update(group, "vm", machine(interface.id), **absent)
+    make().result()
+    group_of = lambda: sets.begin_create_or_update(group, "set", scale_set(subnet), **absent)
+    group_of().result()
+    for again in (make, group_of):
+        with pytest.raises(HttpResponseError) as raised:
+            again()
+        assert error(raised) == (412, "ConditionNotMet")
+
+
 def test_data_disks_come_and_go(azure, group):
     machines, subnet = azure.compute.virtual_machines, make_network(azure, group)
     make_machine(azure, group, "one", subnet)

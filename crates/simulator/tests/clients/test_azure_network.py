@@ -178,7 +178,7 @@ def test_load_balancers(azure, group):
     pool = made.properties.backend_address_pools[0].id
     assert pool == f"{own}/backendAddressPools/pool"
     joined = {"location": PLACE, "properties": {"ipConfigurations": [{"name": "primary", "properties": {
-        "subnet": {"id": subnet}, "loadBalancerBackendAddressPools": [{"id": pool}]}}]}}
+        "subnet": {"id": subnet}, "loadBalancerBackendAddressPools": [{"id": pool.lower()}]}}]}}
     nic = interfaces.begin_create_or_update(group, "nic", joined).result()
     members = balancers.get(group, "lb").properties.backend_address_pools[0].properties.backend_ip_configurations
     assert [one.id for one in members] == [nic.properties.ip_configurations[0].id]

@@ -187,7 +187,14 @@ def test_backups(azure, group):
     azure.control.advance(3 * 24 * 3600)
     automatic = [one for one in backups.list_by_server(group, made.name)]
     assert 2 <= len(automatic) <= 4 and {one.properties.backup_type for one in automatic} == {"Full"}
-    own = backups.begin_create(group, made.name, "before-the-wedding").result()
+    poller = backups.begin_create(group, made.name, "before-the-wedding", polling=False)
+    with pytest.raises(ResourceNotFoundError):
+        backups.get(group, made.name, "before-the-wedding")
+    assert "before-the-wedding" not in {one.name for one in backups.list_by_server(group, made.name)}
+    azure.control.advance(180)
+    assert poller.done()
+    own = backups.get(group, made.name, "before-the-wedding")
+    assert made.system_data.created_at < own.properties.completed_time
     assert own.properties.backup_type == "Customer On-Demand"
     assert backups.get(group, made.name, automatic[0].name).name == automatic[0].name
     assert own.name in {one.name for one in backups.list_by_server(group, made.name)}

@@ -89,5 +89,44 @@ def test_containers(azure, group, store):
         containers.create(group, "nosuchaccount", "photos", {"properties": {}})
 
 
+def rule(name, **definition):
+    return {"name": name, "type": "Lifecycle", "definition": {
+        "filters": {"blobTypes": ["blockBlob"], "prefixMatch": ["photos/drafts"]},
+        "actions": {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": 30}}}, **definition}}
+
+
+def test_the_rules_by_which_blobs_go(azure, group, store):
+    policies = azure.storage.management_policies
+    put = lambda *rules: policies.create_or_update(group, store, "default", {
+        "properties": {"policy": {"rules": list(rules)}}})
+    with pytest.raises(ResourceNotFoundError) as raised:
+        policies.get(group, store, "default")
+    assert error(raised) == (404, "ManagementPolicyNotFound")
+    assert policies.delete(group, store, "default") is None
+    made = put(rule("drafts"), rule("versions", actions={"version": {"delete": {"daysAfterCreationGreaterThan": 7}}}))
+    rules = made.properties.policy.rules
+    assert [one.name for one in rules] == ["drafts", "versions"] and rules[0].enabled
+    assert rules[0].definition.actions.base_blob.delete.days_after_modification_greater_than == 30.0
+    assert [one.name for one in put(rule("other")).properties.policy.rules] == ["other"]
+    assert policies.get(group, store, "default").properties.last_modified_time
+    for wrong in ((), (rule("a"), rule("a")), (rule("a", actions={}),), (rule("a", filters={"blobTypes": []}),)):
+        with pytest.raises(HttpResponseError) as raised:
+            put(*wrong)
+        assert error(raised) == (400, "InvalidManagementPolicyDefinition")
+    with pytest.raises(HttpResponseError) as raised:
+        policies.get(group, store, "other")
+    assert error(raised) == (400, "InvalidManagementPolicyName")
+    policies.delete(group, store, "default")
+    with pytest.raises(ResourceNotFoundError):
+        policies.get(group, store, "default")
+
+
+def test_an_account_has_nothing_but_blobs(azure, group, store):
+    for holder in (azure.storage.file_shares, azure.storage.queue, azure.storage.table):
+        assert list(holder.list(group, store)) == []
+        with pytest.raises(ResourceNotFoundError):
+            list(holder.list(group, "nosuchaccount"))
+
+
 def test_usages(azure):
     assert next(iter(azure.storage.usages.list_by_location(PLACE))).current_value >= 2

@@ -11,6 +11,7 @@ use crate::{
     },
     face::Request,
     faults::Refusal,
+    rest::Found,
     world::World,
 };
 
@@ -152,6 +153,22 @@ pub fn action(template: &str, method: &http::Method) -> String {
     format!("{namespace}/{}/{verb}", fixed.join("/"))
 }
 
+/// The same of a request's own operation: each type of records is a type of its own.
+pub fn action_of(found: &Found<'_>) -> String {
+    let record = found.path.get("recordType").map(|kind| kind.to_uppercase()).unwrap_or_default();
+    action(&found.operation.path.replace("{recordType}", &record), &found.operation.method)
+}
+
+/// The action of following a link: `Microsoft.Compute/locations/operations/read`.
+pub fn following(path: &str) -> String {
+    match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
+        [_, _, "providers", namespace, "locations", _, word, _] => {
+            format!("{namespace}/locations/{word}/read")
+        }
+        _ => "Microsoft.Resources/subscriptions/operationresults/read".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::Method;
@@ -162,6 +179,14 @@ mod tests {
     fn a_name_that_is_fixed_is_none_of_a_type() {
         let service = "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.Storage/storageAccounts/{a}/blobServices/default";
         assert_eq!(action(service, &Method::GET), "Microsoft.Storage/storageAccounts/blobServices/read");
+    }
+
+    #[test]
+    fn following_a_link_is_an_action_of_its_provider() {
+        let status = "/subscriptions/s/providers/Microsoft.Compute/locations/westeurope/operations/abc";
+        assert_eq!(following(status), "Microsoft.Compute/locations/operations/read");
+        let group = "/subscriptions/s/operationresults/abc";
+        assert_eq!(following(group), "Microsoft.Resources/subscriptions/operationresults/read");
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Arm {
         }
         let (service, found) = found?;
         let scope = scope(&request.path);
-        let action = auth::action(&found.operation.path, &found.operation.method);
+        let action = auth::action_of(&found);
         auth::refuse_unauthorized(&way.principal, &account.id, &action, scope)?;
         route::refuse_version(service, &found, version, &way.account.regions)?;
         let body = check::body(&service.api, found.operation, service.namespace, request);
@@ -287,7 +287,7 @@ fn follow(
     link: &route::Link<'_>,
     effects: &mut Effects,
 ) -> Outcome<Reply> {
-    let action = "Microsoft.Resources/operations/read";
+    let action = &auth::following(&request.path);
     auth::refuse_unauthorized(&way.principal, &way.account.id, action, &request.path)?;
     let about = (link.region, &Value::Null);
     *effects = happens(world, way, ("Microsoft.Resources", short(link.operation), action), about);

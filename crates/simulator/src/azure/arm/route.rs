@@ -149,10 +149,10 @@ pub fn operation_link(path: &str) -> Option<Link<'_>> {
         _ => return None,
     };
     match word {
-        "operationresults" | "operationResults" => {
+        "operationresults" | "operationResults" | "asyncoperations" => {
             Some(Link { name, result: true, region, operation: RESULT })
         }
-        "operations" => Some(Link { name, result: false, region, operation: STATUS }),
+        "operations" | "azureAsyncOperation" => Some(Link { name, result: false, region, operation: STATUS }),
         _ => None,
     }
 }

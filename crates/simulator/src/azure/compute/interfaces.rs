@@ -1,5 +1,7 @@
 //! Interfaces, and public addresses of theirs, that are made within the PUT of a machine and go with it as they say.
 
+use std::sync::LazyLock;
+
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
@@ -12,8 +14,12 @@ use crate::{
         resource,
     },
     estate::Estate,
+    faults::Effects,
     plan::Region,
 };
+
+/// Between providers there are no faults: what the compute provider has made it knows.
+static CALM: LazyLock<Effects> = LazyLock::new(Effects::default);
 
 /// Whether a machine's interfaces are to be made with it.
 pub fn are_wanted(properties: &Value) -> bool {
@@ -112,7 +118,7 @@ fn part(call: &Call<'_>, machine: &Target, name: &str, kind: &'static str) -> Ta
 fn beside<'a>(call: &Call<'a>, machine: &Target, (name, value): (&'a str, &str), body: Value) -> Call<'a> {
     let parts = [("resourceGroupName", machine.group.clone()), (name, value.to_owned())];
     let parts = call.parts.iter().map(|(name, value)| (*name, value.clone())).chain(parts).collect();
-    Call { body, parts, ..super::vm::copy(call) }
+    Call { body, parts, effects: &CALM, ..super::vm::copy(call) }
 }
 
 /// Ends the public addresses of an interface that are to go with it.
