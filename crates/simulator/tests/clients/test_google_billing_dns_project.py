@@ -105,4 +105,13 @@ def changes(gcp, api, place, old, new):
     gcp.control.advance(30)
     assert client.get(**place, changeId=change["id"]).execute()["status"] == "done"
     assert [one["id"] for one in client.list(**place).execute()["changes"]] == [change["id"]]
+    back = client.create(**place, body={"deletions": [new], "additions": [old]}).execute()
+    again = client.create(**place, body={"deletions": [old], "additions": [new]}).execute()
+    gcp.control.advance(30)
+    last_first, page = [], client.list(**place, sortBy="changeSequence", sortOrder="descending", maxResults=2)
+    while page:
+        answer = page.execute()
+        last_first += [one["id"] for one in answer["changes"]]
+        page = client.list_next(page, answer)
+    assert last_first == [again["id"], back["id"], change["id"]]
     refused(404, "notFound", client.get(**place, changeId="99"))
