@@ -65,6 +65,10 @@ fn check(zone: &Thing, what: &str, set: &Value) -> Result<(), Refusal> {
     }
     let data =
         set["rrdatas"].as_array().is_some_and(|data| !data.is_empty()) || set["routingPolicy"].is_object();
+    if set["rrdatas"].is_array() && set["routingPolicy"].is_object() {
+        let message = format!("Invalid value for '{what}': only one of rrdatas and routingPolicy may be set");
+        return Err(Refusal::new(400, "invalid", message));
+    }
     if kind.is_empty() || !data {
         let member = if kind.is_empty() { "type" } else { "rrdatas" };
         let message = format!("The '{what}.{member}' parameter is required but was missing.");
@@ -76,8 +80,10 @@ fn check(zone: &Thing, what: &str, set: &Value) -> Result<(), Refusal> {
         "CNAME" | "NS" => data.ends_with('.'),
         _ => !data.is_empty(),
     };
-    for data in set["rrdatas"].as_array().into_iter().flatten().map(|data| data.as_str().unwrap_or_default())
-    {
+    let items = set["routingPolicy"]["wrr"]["items"].as_array().into_iter().flatten();
+    let lists = std::iter::once(&set["rrdatas"]).chain(items.map(|item| &item["rrdatas"]));
+    let data = lists.filter_map(Value::as_array).flatten();
+    for data in data.map(|data| data.as_str().unwrap_or_default()) {
         if !fits(data) {
             return Err(Refusal::new(400, "invalid", format!("Invalid value for '{what}.rrdata': '{data}'")));
         }
@@ -200,7 +206,7 @@ pub fn change(call: &Call<'_>, estate: &mut Estate) -> Outcome {
         let (name, kind) = (text(set, "name"), text(set, "type"));
         let found = find(call, estate, &id, name, kind).ok_or_else(|| missing(&what, name, kind))?;
         let present = found.body.read();
-        if ["ttl", "rrdatas"].iter().any(|member| present.get(*member) != set.get(*member)) {
+        if ["ttl", "rrdatas", "routingPolicy"].iter().any(|member| present.get(*member) != set.get(*member)) {
             return Err(Refusal::new(412, "conditionNotMet", format!("Precondition not met for '{what}'")));
         }
         let replaced =
