@@ -22,7 +22,7 @@
 //! the next call, with the token in its ticket. What a change that failed has made by then has its token on it: [`Changes::made`] finds it.
 //!
 //! What Google lacks: images are of one disk, so an instance's is that of its boot disk. A group knows no bounds: they are
-//! kept with it by an autoscaler that is switched off ([`scaling`]). Record sets have no names, so there is one of a name and type ([`dns`]).
+//! kept with it by an autoscaler that is switched off ([`scaling`]). The sets that share a name by weight have no names of their own ([`dns`]).
 //! Backend services take groups, not instances: only target pools can be registered with ([`targets`]).
 //!
 //! Operations are polled by what their link says below the project, at the connection's own endpoint; a link to elsewhere is refused.

@@ -4,7 +4,7 @@ use marquee_clouds::{
     Action, Change, Cloud, ErrorKind, Undo,
     changes::{
         spec::{
-            Attachment, BucketSpec, DiskSpec, Encryption, InstanceRef, InstanceSpec, Lifecycle,
+            Attachment, BucketSpec, DiskSpec, Encryption, FailoverRole, InstanceRef, InstanceSpec, Lifecycle,
             LifecycleRule, RecordKey, RecordSet, Scale, ScalingGroupSpec, Tags,
         },
         undo,
@@ -199,33 +199,70 @@ async fn a_group_without_an_autoscaler_has_no_bounds_and_one_with_its_own_no_siz
     assert_eq!(stands, Some(Action::SetScale(a_scale(Some(2), None, Some(4)))));
 }
 
+fn records(key: RecordKey, value: &str, weight: Option<u8>) -> Change {
+    let set = RecordSet { key, ttl: 60, values: vec![value.to_owned()], weight, ..RecordSet::default() };
+    Change::of("global", ResourceKind::DnsZone, zone(), Action::SetRecords(set))
+}
+
+fn key(name: &str, kind: &str, set: Option<&str>) -> RecordKey {
+    RecordKey { name: format!("{name}.{DOMAIN}"), kind: kind.to_owned(), set: set.map(str::to_owned) }
+}
+
 #[tokio::test]
-async fn records_of_a_policy_are_left_alone() {
+async fn sets_share_their_answers_by_weight() {
+    const ONE: &str = "192.0.2.1";
+    const TWO: &str = "192.0.2.2";
     let simulator = simulator().await;
     let cloud = cloud(&connection(&simulator, |_| {}));
     let changes = cloud.changes().unwrap();
-    let key = |set: Option<&str>, kind: &str| RecordKey {
-        name: format!("live.{DOMAIN}"),
-        kind: kind.to_owned(),
-        set: set.map(str::to_owned),
-    };
-    let record = |key, weight| {
-        let values = vec!["192.0.2.1".to_owned()];
-        let set = RecordSet { key, ttl: 60, values, weight, ..RecordSet::default() };
-        Change::of("global", ResourceKind::DnsZone, zone(), Action::SetRecords(set))
-    };
-    for (change, kind) in [
-        (record(key(Some("blue"), "A"), Some(10)), ErrorKind::Unsupported),
-        (record(key(None, "A"), Some(10)), ErrorKind::Unsupported),
-        (record(key(None, "NS"), None), ErrorKind::Invalid),
-    ] {
-        assert_eq!(changes.begin(&change, &token()).await.unwrap_err().kind, kind);
+    let set = |value: &str, weight| records(key("live", "A", Some(value)), value, Some(weight));
+    let stands = async |value: &str| changes.standing(&set(value, 0)).await.unwrap();
+    for (value, weight) in [(ONE, 90), (TWO, 10)] {
+        assert_eq!(stands(value).await, None);
+        done(&*cloud, &simulator, &set(value, weight)).await;
     }
-    // A value that is none is the vendor's to refuse.
-    let mut change = record(key(None, "A"), None);
-    let Action::SetRecords(set) = &mut change.action else { panic!("records") };
-    set.values = vec!["not an address".to_owned()];
-    assert_eq!(changes.begin(&change, &token()).await.unwrap_err().kind, ErrorKind::Invalid);
+    let before = stands(TWO).await;
+    assert_eq!(before, Some(set(TWO, 10).action));
+    let change = set(TWO, 50);
+    done(&*cloud, &simulator, &change).await;
+    assert_eq!(
+        (stands(ONE).await, stands(TWO).await),
+        (Some(set(ONE, 90).action), Some(set(TWO, 50).action))
+    );
+    let Undo::Change { change: back } = undo(&change, None, before.as_ref()) else { panic!("it goes back") };
+    done(&*cloud, &simulator, &back).await;
+    assert_eq!(stands(TWO).await, before);
+    // A plain set does not replace them.
+    let plain = records(key("live", "A", None), ONE, None);
+    assert_eq!(changes.begin(&plain, &token()).await.unwrap_err().kind, ErrorKind::Conflict);
+    for value in [ONE, TWO] {
+        let remove = Action::RemoveRecords(key("live", "A", Some(value)));
+        done(&*cloud, &simulator, &Change::of("global", ResourceKind::DnsZone, zone(), remove)).await;
+        assert_eq!(stands(value).await, None);
+    }
+    done(&*cloud, &simulator, &plain).await;
+    assert_eq!(changes.begin(&set(ONE, 1), &token()).await.unwrap_err().kind, ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn records_that_google_has_no_place_for_are_refused() {
+    let simulator = simulator().await;
+    let cloud = cloud(&connection(&simulator, |_| {}));
+    let changes = cloud.changes().unwrap();
+    let mut failing_over = records(key("live", "A", Some("192.0.2.1")), "192.0.2.1", None);
+    let Action::SetRecords(set) = &mut failing_over.action else { panic!("records") };
+    set.failover = Some(FailoverRole::Primary);
+    for (change, kind, words) in [
+        (failing_over, ErrorKind::Unsupported, "failover"),
+        (records(key("live", "A", Some("blue")), "192.0.2.1", Some(1)), ErrorKind::Invalid, "set"),
+        (records(key("live", "A", None), "192.0.2.1", Some(1)), ErrorKind::Invalid, "weight"),
+        (records(key("live", "NS", None), "ns.example.", None), ErrorKind::Invalid, "type"),
+        // The vendor's to refuse.
+        (records(key("live", "A", None), "not an address", None), ErrorKind::Invalid, "not an address"),
+    ] {
+        let refused = changes.begin(&change, &token()).await.unwrap_err();
+        assert!(refused.kind == kind && refused.message.contains(words), "{refused}");
+    }
 }
 
 #[tokio::test]
