@@ -68,7 +68,13 @@ impl Changes for Google {
     }
 
     async fn look(&self, change: &Change, ticket: &Ticket) -> Result<Progress, CloudError> {
-        self.progress(change, ticket).await.map_err(|error| placed(error, &change.region))
+        let mut progress = self.progress(change, ticket).await;
+        if let (Ok(Progress::Failed(_)), Action::CreateScalingGroup(spec)) = (&progress, &change.action)
+            && let Err(error) = self.clear_template(change, spec, &Handle::read(&ticket.handle)?).await
+        {
+            progress = Err(error);
+        }
+        progress.map_err(|error| placed(error, &change.region))
     }
 
     async fn made(&self, change: &Change, token: &Token) -> Result<Option<String>, CloudError> {

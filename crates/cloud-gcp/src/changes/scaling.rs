@@ -9,7 +9,7 @@
 
 use marquee_clouds::{
     Action, ActionName, Change, CloudError, ErrorKind, Progress, Ticket, Token,
-    changes::spec::{InstanceSpec, Scale, ScalingGroupSpec},
+    changes::spec::{Scale, ScalingGroupSpec},
     layers::Tally,
 };
 use marquee_types::{ResourceKind, ResourceState};
@@ -142,9 +142,7 @@ impl Google {
         let found =
             self.client.find(&calls::GET_TEMPLATE, &format!("global/instanceTemplates/{template}")).await?;
         if found.is_none() {
-            let instance =
-                InstanceSpec { tags: plan.spec.instance.tags.clone(), ..plan.spec.instance.clone() };
-            let mut instance = instance;
+            let mut instance = plan.spec.instance.clone();
             instance.tags.extend(plan.spec.tags.clone());
             let properties = self.properties(plan.name, &instance, None, plan.token).await?;
             let body = json!({ "name": template, "description": description(&plan.spec.name, plan.token),
@@ -192,6 +190,28 @@ impl Google {
             return Ok(progress);
         }
         self.settled_group(&path, None).await
+    }
+
+    /// Takes the template away of a group that could not be made.
+    pub(super) async fn clear_template(
+        &self,
+        change: &Change,
+        spec: &ScalingGroupSpec,
+        handle: &Handle,
+    ) -> Result<(), CloudError> {
+        let plan = self.plan(change, spec, token_of(change, handle)?).await?;
+        let there = self.raw(KIND, &plan.path()).await?;
+        if there.is_some_and(|item| is_described(&item["description"], plan.token)) {
+            return Ok(());
+        }
+        let own = format!("global/instanceTemplates/{}", plan.template());
+        if self.client.find(&calls::GET_TEMPLATE, &own).await?.is_none() {
+            return Ok(());
+        }
+        match self.delete_compute(&calls::DELETE_TEMPLATE, &own, plan.token).await {
+            Err(error) if !matches!(error.kind, ErrorKind::Conflict | ErrorKind::NotFound) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// How far a step is; none once it is over and nothing is left to do.

@@ -1,7 +1,7 @@
 //! What is Google's own way with single nouns.
 
 use marquee_clouds::{
-    Action, Change, Cloud, ErrorKind, Undo,
+    Action, Change, Cloud, ErrorKind, Progress, Undo,
     changes::{
         spec::{
             Attachment, BucketSpec, DiskSpec, Encryption, FailoverRole, InstanceRef, InstanceSpec, Lifecycle,
@@ -178,6 +178,37 @@ async fn a_group_keeps_its_bounds_in_an_autoscaler_and_goes_with_it() {
 }
 
 #[tokio::test]
+async fn a_group_that_could_not_be_made_leaves_no_template() {
+    let simulator = simulator().await;
+    let cloud = cloud(&connection(&simulator, |_| {}));
+    let spec = ScalingGroupSpec {
+        name: "late".to_owned(),
+        scale: a_scale(None, Some(1), None),
+        instance: instance(),
+        zones: vec![ZONE.to_owned()],
+        ..ScalingGroupSpec::default()
+    };
+    let change = Change::make(REGION, Action::CreateScalingGroup(spec));
+    let disk = json!({ "boot": true, "initializeParams": { "sourceImage": instance().image } });
+    let network = json!({ "subnetwork": format!("projects/{PROJECT}/regions/{REGION}/subnetworks/main") });
+    let properties = json!({ "machineType": "e2-medium", "disks": [disk], "networkInterfaces": [network] });
+    let template = json!({ "name": "theirs", "properties": properties });
+    api(&simulator, "global/instanceTemplates", &template).await;
+    let templates = simulator.count(PROJECT, "compute.instanceTemplates");
+    let ticket = cloud.changes().unwrap().begin(&change, &token()).await.unwrap();
+    assert_eq!(simulator.count(PROJECT, "compute.instanceTemplates"), templates + 1);
+    // Someone else is first, between template and group.
+    let theirs =
+        json!({ "name": "late", "instanceTemplate": "global/instanceTemplates/theirs", "targetSize": 0 });
+    api(&simulator, &format!("zones/{ZONE}/instanceGroupManagers"), &theirs).await;
+    let progress = super::over(&*cloud, &simulator, &change, &ticket).await;
+    let Progress::Failed(error) = progress else { panic!("{progress:?}") };
+    assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
+    simulator.advance(60.0).unwrap();
+    assert_eq!(simulator.count(PROJECT, "compute.instanceTemplates"), templates);
+}
+
+#[tokio::test]
 async fn a_group_without_an_autoscaler_has_no_bounds_and_one_with_its_own_no_size() {
     let simulator = simulator().await;
     let cloud = cloud(&connection(&simulator, |_| {}));
@@ -278,7 +309,7 @@ async fn a_change_of_records_is_waited_for_though_its_ticket_was_lost() {
     let second = changes.begin(&change, &token()).await.unwrap();
     assert_eq!(super::work(&first)["id"], super::work(&second)["id"]);
     let progress = changes.look(&change, &second).await.unwrap();
-    assert!(matches!(progress, marquee_clouds::Progress::Working(_)), "{progress:?}");
+    assert!(matches!(progress, Progress::Working(_)), "{progress:?}");
 }
 
 #[tokio::test]
