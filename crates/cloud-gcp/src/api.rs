@@ -7,6 +7,7 @@ use marquee_clouds::{
     paging::{self, Seen},
     rest::Rest,
 };
+use reqwest::Method;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -59,6 +60,19 @@ pub enum Items {
     One,
 }
 
+/// One change on its way to an API.
+#[derive(Debug, Clone)]
+pub struct Sent<'a> {
+    /// How.
+    pub method: Method,
+    /// What it is done to: what stands after the project.
+    pub id: &'a str,
+    /// What stands in the query besides.
+    pub query: &'a [(&'a str, &'a str)],
+    /// With what.
+    pub body: Option<&'a Value>,
+}
+
 /// Google's APIs, for one project.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -73,21 +87,50 @@ pub struct Client {
 impl Client {
     /// One thing.
     pub async fn get(&self, call: &Call, id: &str, tally: &Tally) -> Result<Value, CloudError> {
-        self.ask(call, &self.url(call, id, None)?, tally).await
+        self.ask(call, &self.url(call, id, &[])?, tally).await
+    }
+
+    /// One thing, if it is there.
+    pub async fn find(&self, call: &Call, id: &str) -> Result<Option<Value>, CloudError> {
+        match self.get(call, id, &Tally::default()).await {
+            Ok(item) => Ok(Some(item)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends JSON.
     pub async fn post(&self, call: &Call, body: &Value, tally: &Tally) -> Result<Value, CloudError> {
-        let url = self.url(call, "", None)?;
-        let text = self.rest.send(site(call), reqwest::Method::POST, &url, Some(body), tally).await?;
+        let url = self.url(call, "", &[])?;
+        let text = self.rest.send(site(call), Method::POST, &url, Some(body), tally).await?;
         self.parsed(call, &text)
+    }
+
+    /// Changes something. The layers may send it again: so it carries a token, a condition, or what is wanted in the end.
+    pub async fn change(&self, call: &Call, change: Sent<'_>) -> Result<Value, CloudError> {
+        let url = self.url(call, change.id, change.query)?;
+        let (method, tally) = (change.method, Tally::default());
+        let text = self.rest.send(site(call), method, &url, change.body, &tally).await?;
+        // What was deleted is answered with nothing.
+        if text.is_empty() { Ok(Value::Null) } else { self.parsed(call, &text) }
     }
 
     /// All of a list, for lists that are short.
     pub async fn all(&self, call: &Call, id: &str, tally: &Tally) -> Result<Vec<Value>, CloudError> {
+        self.all_with(call, id, &[], tally).await
+    }
+
+    /// The same with more in the query.
+    pub async fn all_with(
+        &self,
+        call: &Call,
+        id: &str,
+        query: &[(&str, &str)],
+        tally: &Tally,
+    ) -> Result<Vec<Value>, CloudError> {
         let (mut found, mut token, mut seen) = (Vec::new(), None::<String>, Seen::default());
         loop {
-            let (items, next) = self.page(call, id, token.as_deref(), tally).await?;
+            let (items, next) = self.page(call, (id, query), token.as_deref(), tally).await?;
             found.extend(items);
             let Some(next) = next else { return Ok(found) };
             seen.note(CLOUD, call.method, &next)?;
@@ -109,21 +152,24 @@ impl Client {
     {
         let read = &read;
         let fetch = |token: Option<String>| async move {
-            let (items, next) = self.page(call, "", token.as_deref(), tally).await?;
+            let (items, next) = self.page(call, ("", &[]), token.as_deref(), tally).await?;
             let resources = read(items).await?;
             Ok((Page { resources, throttled: tally.take_throttled() }, next))
         };
         paging::walk(CLOUD, call.method, sink, fetch).await
     }
 
-    async fn page(
+    /// One page of a list, and the token of the next.
+    pub async fn page(
         &self,
         call: &Call,
-        id: &str,
+        (id, query): (&str, &[(&str, &str)]),
         token: Option<&str>,
         tally: &Tally,
     ) -> Result<(Vec<Value>, Option<String>), CloudError> {
-        let answer = self.ask(call, &self.url(call, id, token)?, tally).await?;
+        let next = token.map(|token| ("pageToken", token));
+        let query: Vec<_> = query.iter().copied().chain(next).collect();
+        let answer = self.ask(call, &self.url(call, id, &query)?, tally).await?;
         // Every list of Google's says what it is.
         let Value::Object(mut answer) = answer else {
             return Err(self.wrong(call, "the answer is no object"));
@@ -174,7 +220,7 @@ impl Client {
         self.parsed(call, &text)
     }
 
-    fn url(&self, call: &Call, id: &str, token: Option<&str>) -> Result<Url, CloudError> {
+    fn url(&self, call: &Call, id: &str, query: &[(&str, &str)]) -> Result<Url, CloudError> {
         let host = self.endpoint.as_ref().map_or(call.api.host, Url::as_str).trim_end_matches('/');
         let path = call.path.replace("{project}", &self.project).replace("{id}", id);
         let invalid = |_| {
@@ -184,8 +230,8 @@ impl Client {
         if !call.query.is_empty() {
             url.set_query(Some(&call.query.replace("{project}", &self.project)));
         }
-        if let Some(token) = token {
-            url.query_pairs_mut().append_pair("pageToken", token);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         Ok(url)
     }

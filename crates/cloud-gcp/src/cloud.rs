@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use marquee_clouds::{
-    Capabilities, Cloud, CloudError, CloudRegion, CloudService, ConnectionTest, ErrorKind, Identity,
+    Capabilities, Changes, Cloud, CloudError, CloudRegion, CloudService, ConnectionTest, ErrorKind, Identity,
     Inventory, Layers, Objects, PermissionCheck, PermissionStatus,
     layers::{Policy, Tally},
     rest::{Clients, Rest, Tokens as _},
@@ -49,7 +49,7 @@ static TEST_PERMISSIONS: Call = Call {
     items: Items::One,
 };
 
-static REGIONS: Call = Call {
+pub(crate) static REGIONS: Call = Call {
     api: &COMPUTE,
     method: "compute.regions.list",
     path: "/compute/v1/projects/{project}/regions",
@@ -180,6 +180,10 @@ impl Cloud for Google {
     }
 
     fn inventory(&self) -> Option<&dyn Inventory> {
+        Some(self)
+    }
+
+    fn changes(&self) -> Option<&dyn Changes> {
         Some(self)
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use marquee_clouds::{
-    Adapter, Capabilities, Cloud, CloudError, CredentialError, PolicyDocument, PolicyRequest,
+    Adapter, Capabilities, Cloud, CloudError, CredentialError, PermissionGroup, PolicyDocument,
+    PolicyRequest,
     layers::Policy,
     rest::{self, Clients},
 };
@@ -14,7 +15,7 @@ use crate::{
     cloud::Google,
     config::{Config, credentials_schema, settings_schema},
     error::CLOUD,
-    permissions::CAPABILITIES,
+    permissions::{CAPABILITIES, OPTIONAL},
     policy,
 };
 
@@ -41,6 +42,8 @@ impl Adapter for GoogleConnector {
     const KIND: &'static str = CLOUD;
     const TITLE: &'static str = "Google Cloud";
     const CAPABILITIES: &'static Capabilities = &CAPABILITIES;
+
+    const OPTIONAL_PERMISSIONS: &'static [PermissionGroup] = OPTIONAL;
 
     type Config = Config;
 

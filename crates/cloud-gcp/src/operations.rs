@@ -54,7 +54,9 @@ fn is_method(word: &str) -> bool {
 fn the_permissions_are_those_of_the_methods_that_can_be_called() {
     let called = called();
     assert!(called.contains("compute.instances.aggregatedList"), "{called:?}");
-    let needed: BTreeSet<String> = called.iter().filter_map(|method| permission::of(method)).collect();
+    let mut needed: BTreeSet<String> = called.iter().filter_map(|method| permission::of(method)).collect();
+    let besides = called.iter().flat_map(|method| permission::also(method));
+    needed.extend(besides.map(|permission| (*permission).to_owned()));
     drop(rustls::crypto::ring::default_provider().install_default());
     let groups = GoogleConnector::new().unwrap().permission_groups();
     let table: BTreeSet<String> = groups

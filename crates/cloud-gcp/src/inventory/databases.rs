@@ -17,6 +17,8 @@ use crate::{
 };
 
 const SERVICE: &str = "cloudsql.googleapis.com";
+/// What stands between the name of a backup and the token of what made it.
+const MADE_BY: &str = " marquee-operation=";
 
 const fn call(method: &'static str, path: &'static str, items: Items) -> Call {
     Call { api: &SQL, method, path, query: "", items }
@@ -49,7 +51,7 @@ pub static BACKUPS: Listing = Listing {
 };
 
 /// The full resource name of an instance: names are unique in a project, and links have two versions of the API.
-fn name_of(project: &str, instance: &str) -> String {
+pub(crate) fn name_of(project: &str, instance: &str) -> String {
     format!("//{SERVICE}/projects/{project}/instances/{instance}")
 }
 
@@ -114,7 +116,9 @@ fn backup(item: Value, project: &str, region: &str) -> Option<Observed> {
     let id =
         item["id"].as_str().map(str::to_owned).or_else(|| whole(&item["id"]).map(|id| id.to_string()))?;
     let server = name_of(project, instance);
-    let name = item["description"].as_str().filter(|text| !text.is_empty()).unwrap_or(&id);
+    // Behind the name may stand the operation that made it: backups have no labels.
+    let described = item["description"].as_str().and_then(|text| text.split(MADE_BY).next());
+    let name = described.filter(|text| !text.is_empty()).unwrap_or(&id);
     let mut draft =
         Draft::new(ResourceKind::DatabaseSnapshot, &format!("{server}/backupRuns/{id}"), name, region);
     draft.state(STATES, item["status"].as_str());

@@ -74,7 +74,7 @@ static ELSEWHERE: &[(&str, &str, &str)] = &[
 
 impl Listing {
     /// The call that looks up one item, by what stands after the project in its name.
-    fn get_of(&self, relative: &str) -> Call {
+    pub(crate) fn get_of(&self, relative: &str) -> Call {
         let elsewhere = ELSEWHERE
             .iter()
             .find(|(method, place, _)| *method == self.get.method && relative.starts_with(place));
@@ -89,18 +89,18 @@ impl Listing {
     }
 
     /// This list, and the other one of the same kind.
-    fn all(&'static self) -> impl Iterator<Item = &'static Self> {
+    pub(crate) fn all(&'static self) -> impl Iterator<Item = &'static Self> {
         std::iter::once(self).chain(self.also)
     }
 
     /// Whether a name is of one of its items, where two lists share a kind.
-    fn holds(&self, relative: &str) -> bool {
+    pub(crate) fn holds(&self, relative: &str) -> bool {
         let collection = self.list.path.rsplit('/').next().unwrap_or_default();
         relative.split('/').any(|part| part == collection)
     }
 
     /// What stands after the project in a full resource name of this service.
-    fn relative<'a>(&self, project: &str, native_id: &'a str) -> Option<&'a str> {
+    pub(crate) fn relative<'a>(&self, project: &str, native_id: &'a str) -> Option<&'a str> {
         let rest = native_id.strip_prefix("//")?.strip_prefix(self.service)?;
         // Names of buckets are unique everywhere and have no project before them.
         let relative = if self.kind == ResourceKind::Bucket {

@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use marquee_cloud_gcp::GoogleConnector;
+use marquee_cloud_gcp::{GoogleConnector, config::Config, credentials::TokenRing};
 use marquee_clouds::{
-    Cloud, Connection, Connector as _, ServerRules,
+    Cloud, Connection, ConnectionConfig as _, Connector as _, Layers, ServerRules,
     layers::{Backoff, Policy},
+    rest::Tokens as _,
 };
 use marquee_simulator::{FaceName, Options, Simulator, world::built_in};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 /// The project of the world `wedding-season`.
@@ -21,6 +23,17 @@ pub async fn simulator() -> Arc<Simulator> {
     let now = Some("2026-06-20T12:00:00Z".parse().unwrap());
     let options = Options { now, speed: 0.0, ..Options::new(built_in("wedding-season").unwrap()) };
     Arc::new(Simulator::start(options).await.unwrap())
+}
+
+/// Makes something of Compute Engine past the adapter: `place` is below the project.
+pub async fn api(simulator: &Simulator, place: &str, body: &Value) {
+    let rules = ServerRules { allow_loopback_endpoints: true, ..ServerRules::default() };
+    let config = Config::read(&connection(simulator, |_| {}), &rules).unwrap();
+    let token = TokenRing::new(config, Layers::new(Policy::default())).token().await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/compute/v1/projects/{PROJECT}/{place}", simulator.addresses().google);
+    let sent = client.post(url).bearer_auth(token.expose_secret()).json(body).send().await.unwrap();
+    assert_eq!(sent.status(), 200, "{place}: {}", sent.text().await.unwrap());
 }
 
 /// Lets a minute pass in a simulator.

@@ -3,7 +3,7 @@
 use marquee_cloud_gcp::{
     GoogleConnector,
     inventory::{LISTINGS, mapping, states},
-    permissions::{CAPABILITIES, OBJECT_PERMISSIONS},
+    permissions::{CAPABILITIES, CHANGE_PERMISSIONS, OBJECT_PERMISSIONS},
 };
 use marquee_clouds::docs::{self, check, code, table};
 
@@ -25,6 +25,7 @@ fn tables_in_the_docs_are_those_of_the_code() {
     check("guides/connect-gcp.md", "role", &docs::policy(&connector));
     check("guides/connect-gcp.md", "commands", &docs::commands(&connector));
     check("guides/connect-gcp.md", "object permissions", &docs::permissions(OBJECT_PERMISSIONS));
+    check("guides/connect-gcp.md", "change permissions", &docs::permissions(CHANGE_PERMISSIONS));
     let gaps = DRONGO.iter().map(|gap| vec![code(gap.check), gap.scope.to_owned(), gap.what.to_owned()]);
     check("google-cloud.md", "drongo gaps", &table(&["check", "part", "what drongo 0.8 does"], gaps));
 }

@@ -5,19 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use marquee_cloud_gcp::{GoogleConnector, config::Config, credentials::TokenRing, permissions::PERMISSIONS};
+use marquee_cloud_gcp::{GoogleConnector, permissions::PERMISSIONS};
 use marquee_clouds::{
-    Cloud, ConnectionConfig as _, Connector as _, Layers, PermissionStatus, PolicyFormat, PolicyRequest,
-    ServerRules,
-    layers::Policy,
-    rest::Tokens as _,
+    Cloud, Connector as _, PermissionStatus, PolicyFormat, PolicyRequest,
     rights::{Baseline, table},
 };
 use marquee_simulator::Simulator;
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::bed::{PROJECT, a_minute, cloud, connection, simulator};
+use crate::bed::{a_minute, api, cloud, connection, simulator};
 
 /// What does not work without a permission.
 const BREAKS: &[(&str, &[&str])] = &[
@@ -79,10 +75,6 @@ async fn tested(cloud: &dyn Cloud, status: PermissionStatus) -> BTreeSet<&'stati
 
 /// Makes what the world lacks: an address, a backend service and a rule that lie in no region.
 async fn make_things_of_no_region(simulator: &Arc<Simulator>) {
-    let rules = ServerRules { allow_loopback_endpoints: true, ..ServerRules::default() };
-    let config = Config::read(&connection(simulator, |_| {}), &rules).unwrap();
-    let token = TokenRing::new(config, Layers::new(Policy::default())).token().await.unwrap();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
     for (collection, body) in [
         ("addresses", json!({ "name": "everywhere" })),
         ("healthChecks", json!({ "name": "well", "type": "TCP", "tcpHealthCheck": { "port": 80 } })),
@@ -92,10 +84,7 @@ async fn make_things_of_no_region(simulator: &Arc<Simulator>) {
             json!({ "name": "door", "backendService": "global/backendServices/floor", "portRange": "80-80" }),
         ),
     ] {
-        let url =
-            format!("{}/compute/v1/projects/{PROJECT}/global/{collection}", simulator.addresses().google);
-        let sent = client.post(url).bearer_auth(token.expose_secret()).json(&body).send().await.unwrap();
-        assert_eq!(sent.status(), 200, "{collection}: {}", sent.text().await.unwrap());
+        api(simulator, &format!("global/{collection}"), &body).await;
         a_minute(simulator)();
     }
 }

@@ -21,6 +21,37 @@ const OTHERWISE: &[(&str, Option<&str>)] = &[
     ("storage.objects.insert.upload", Some("storage.objects.create")),
 ];
 
+/// What a method needs besides, where it takes other things into use or does more than it is called for: `compute.instances.insert`
+/// makes a disk, labels what it makes and takes a subnet into use. By "Access control" of Compute Engine and of Cloud DNS, and
+/// the pages of the methods. A caller is asked for the first permission only.
+const ALSO: &[(&str, &[&str])] = &[
+    ("compute.autoscalers.insert", &["compute.instanceGroupManagers.use"]),
+    ("compute.disks.insert", &["compute.disks.setLabels", "compute.snapshots.useReadOnly"]),
+    ("compute.images.insert", &["compute.disks.useReadOnly", "compute.images.setLabels"]),
+    ("compute.instanceGroupManagers.insert", &["compute.instanceTemplates.useReadOnly"]),
+    ("compute.instances.attachDisk", &["compute.disks.use"]),
+    ("compute.instances.detachDisk", &["compute.disks.use"]),
+    (
+        "compute.instances.insert",
+        &[
+            "compute.disks.create",
+            "compute.disks.setLabels",
+            "compute.instances.setLabels",
+            "compute.instances.setMetadata",
+            "compute.instances.setTags",
+            "compute.subnetworks.use",
+            "compute.subnetworks.useExternalIp",
+        ],
+    ),
+    ("compute.snapshots.insert", &["compute.disks.createSnapshot", "compute.snapshots.setLabels"]),
+    ("compute.targetPools.addInstance", &["compute.instances.use"]),
+    ("compute.targetPools.removeInstance", &["compute.instances.use"]),
+    (
+        "dns.changes.create",
+        &["dns.resourceRecordSets.create", "dns.resourceRecordSets.delete", "dns.resourceRecordSets.update"],
+    ),
+];
+
 /// The services whose name in permissions is another.
 const SERVICES: &[(&str, &str)] = &[("sql", "cloudsql"), ("cloudresourcemanager", "resourcemanager")];
 
@@ -51,6 +82,11 @@ pub fn of(method: &str) -> Option<String> {
         *verb = renamed(verb, VERBS);
     }
     Some(parts.join("."))
+}
+
+/// What it needs besides.
+pub fn also(method: &str) -> &'static [&'static str] {
+    ALSO.iter().find(|(name, _)| *name == method).map_or(&[], |(_, besides)| besides)
 }
 
 /// The name of a part in permissions.
@@ -85,8 +121,10 @@ mod tests {
     #[test]
     fn the_table_names_methods_that_there_are() {
         let routes = Google::new().routes();
-        for (method, _) in OTHERWISE {
+        let named = OTHERWISE.iter().map(|(method, _)| method).chain(ALSO.iter().map(|(method, _)| method));
+        for method in named {
             assert!(routes.iter().any(|route| route == method), "{method}");
         }
+        assert_eq!(also("compute.instances.attachDisk"), ["compute.disks.use"]);
     }
 }

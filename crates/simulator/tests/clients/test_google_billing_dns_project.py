@@ -95,6 +95,18 @@ def records(gcp, api, name):
     refused(404, "notFound", sets.get(**place, name=www["name"], type="A"))
 
 
+def weighed(client, place, plain):
+    """Sets that share their answers by weight are items of one policy, which is deleted word by word like any other."""
+    items = lambda *weights: {"wrr": {"items": [{"weight": weight, "rrdatas": [f"203.0.113.{n}"]} for n, weight in enumerate(weights, 1)]}}
+    name = {"name": "by-weight." + plain["name"].split(".", 1)[1], "type": "A", "ttl": 60}
+    one, two = {**name, "routingPolicy": items(1, 3)}, {**name, "routingPolicy": items(2, 2)}
+    client.create(**place, body={"additions": [one]}).execute()
+    refused(412, "conditionNotMet", client.create(**place, body={"deletions": [two], "additions": [one]}))
+    refused(400, "invalid", client.create(**place, body={"deletions": [one], "additions": [{**two, "rrdatas": ["203.0.113.9"]}]}))
+    client.create(**place, body={"deletions": [one], "additions": [two]}).execute()
+    client.create(**place, body={"deletions": [two]}).execute()
+
+
 def changes(gcp, api, place, old, new):
     client = api.changes()
     refused(412, "conditionNotMet", client.create(**place, body={"deletions": [{**old, "ttl": 1}], "additions": [new]}))
@@ -105,4 +117,14 @@ def changes(gcp, api, place, old, new):
     gcp.control.advance(30)
     assert client.get(**place, changeId=change["id"]).execute()["status"] == "done"
     assert [one["id"] for one in client.list(**place).execute()["changes"]] == [change["id"]]
+    back = client.create(**place, body={"deletions": [new], "additions": [old]}).execute()
+    again = client.create(**place, body={"deletions": [old], "additions": [new]}).execute()
+    gcp.control.advance(30)
+    last_first, page = [], client.list(**place, sortBy="changeSequence", sortOrder="descending", maxResults=2)
+    while page:
+        answer = page.execute()
+        last_first += [one["id"] for one in answer["changes"]]
+        page = client.list_next(page, answer)
+    assert last_first == [again["id"], back["id"], change["id"]]
+    weighed(client, place, new)
     refused(404, "notFound", client.get(**place, changeId="99"))

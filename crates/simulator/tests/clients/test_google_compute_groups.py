@@ -84,9 +84,28 @@ def scaler(gcp, manager):
     for wrong in (compute_v1.Autoscaler(name="second", target=target, autoscaling_policy=policy), compute_v1.Autoscaler(name="less", target=target, autoscaling_policy=compute_v1.AutoscalingPolicy(min_num_replicas=3, max_num_replicas=1))):
         with pytest.raises(exceptions.BadRequest):
             client.insert(autoscaler_resource=wrong, **place)
+    groups = gcp.compute("InstanceGroupManagers")
     with pytest.raises(exceptions.BadRequest):
-        gcp.compute("InstanceGroupManagers").delete(instance_group_manager=manager, **place)
+        groups.delete(instance_group_manager=manager, **place)
+    bounds(gcp, manager, place)
     gcp.done(client.delete(autoscaler=manager, **place))
+
+
+def bounds(gcp, manager, place):
+    """What is patched goes over what is there; who scales by hand must have switched the autoscaler off."""
+    client, groups = gcp.compute("Autoscalers"), gcp.compute("InstanceGroupManagers")
+    with pytest.raises(exceptions.BadRequest) as scaled:
+        groups.resize(instance_group_manager=manager, size=2, **place)
+    assert reason(scaled.value) == "invalidResourceUsage"
+    off = compute_v1.Autoscaler(autoscaling_policy=compute_v1.AutoscalingPolicy(mode="OFF", max_num_replicas=6))
+    gcp.done(client.patch(request={"autoscaler": manager, "autoscaler_resource": off, **place}))
+    policy = client.get(autoscaler=manager, **place).autoscaling_policy
+    assert (policy.mode, policy.min_num_replicas, policy.max_num_replicas) == ("OFF", 1, 6)
+    gcp.done(groups.resize(instance_group_manager=manager, size=2, **place))
+    for wrong in ({"autoscaler": manager, "most": 0}, {"autoscaler": "none", "most": 6}):
+        less = compute_v1.Autoscaler(autoscaling_policy=compute_v1.AutoscalingPolicy(max_num_replicas=wrong["most"]))
+        with pytest.raises((exceptions.BadRequest, exceptions.NotFound)):
+            client.patch(request={"autoscaler": wrong["autoscaler"], "autoscaler_resource": less, **place})
 
 
 def test_operations_of_the_project(gcp):

@@ -154,6 +154,24 @@ def test_a_regional_service_and_a_rule(gcp):
     gcp.done(services.delete(backend_service=service, **place))
 
 
+def members(gcp, pool, place):
+    """Instances come to a pool and go; those that are in it already stay, and those of other regions stay out."""
+    client, other = gcp.compute("TargetPools"), gcp.make()
+    reference = compute_v1.InstanceReference(instance=f"zones/{gcp.zone}/instances/{other}")
+    added = compute_v1.TargetPoolsAddInstanceRequest(instances=[reference])
+    for _ in range(2):
+        gcp.done(client.add_instance(target_pool=pool, target_pools_add_instance_request_resource=added, **place))
+    assert [link.rsplit("/", 1)[1] for link in client.get(target_pool=pool, **place).instances][1:] == [other]
+    removed = compute_v1.TargetPoolsRemoveInstanceRequest(instances=[reference])
+    gcp.done(client.remove_instance(target_pool=pool, target_pools_remove_instance_request_resource=removed, **place))
+    assert len(client.get(target_pool=pool, **place).instances) == 1
+    nobody = compute_v1.InstanceReference(instance=f"zones/{gcp.zone}/instances/nobody")
+    wanted = compute_v1.TargetPoolsAddInstanceRequest(instances=[nobody])
+    refused(exceptions.BadRequest, "invalid", lambda: client.add_instance(target_pool=pool, target_pools_add_instance_request_resource=wanted, **place))
+    nothing = compute_v1.TargetPoolsAddInstanceRequest()
+    refused(exceptions.BadRequest, "required", lambda: client.add_instance(target_pool=pool, target_pools_add_instance_request_resource=nothing, **place))
+
+
 def test_target_pools(gcp):
     client, name = gcp.compute("TargetPools"), gcp.name("pool")
     place = {"project": gcp.project, "region": gcp.region}
@@ -164,6 +182,7 @@ def test_target_pools(gcp):
     wanted = compute_v1.InstanceReference(instance=client.get(target_pool=name, **place).instances[0])
     health = client.get_health(target_pool=name, instance_reference_resource=wanted, **place)
     assert health.health_status[0].health_state == "HEALTHY"
+    members(gcp, name, place)
     assert {name, "front"} <= set(names(client.list(**place)))
     assert name in names(dict(client.aggregated_list(project=gcp.project))[f"regions/{gcp.region}"].target_pools)
     refused(exceptions.BadRequest, "resourceInUseByAnotherResource", lambda: client.delete(target_pool="front", **place))

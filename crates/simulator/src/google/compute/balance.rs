@@ -246,19 +246,67 @@ pub fn insert_pool(call: &Call<'_>, estate: &mut Estate) -> Outcome {
     let (thing, mut body) = change::new_thing(call, estate, collection, &at, "READY")?;
     body.insert("sessionAffinity".into(), "NONE".into());
     change::copy(call, &mut body, &["sessionAffinity", "failoverRatio"]);
-    let mut instances = Vec::new();
-    for (index, text) in
-        call.body.get("instances").and_then(Value::as_array).into_iter().flatten().enumerate()
-    {
-        let (field, text) = (format!("resource.instances[{index}]"), text.as_str().unwrap_or_default());
-        let instance = change::resolve(call, estate, &field, text, "", "instances")?;
-        if link::region_of(&instance.place) != at.place {
-            return Err(Refusal::invalid(&field, text, "The instance must be in the region of the pool."));
-        }
-        instances.push(instance.to_string());
-    }
+    let listed = call.body.get("instances").and_then(Value::as_array).into_iter().flatten();
+    let listed: Vec<&str> = listed.map(|text| text.as_str().unwrap_or_default()).collect();
+    let instances = pooled(call, estate, &at.place, &listed)?;
     body.insert("instances".into(), instances.into());
     change::add(call, estate, collection, thing, &body, SOON)
+}
+
+/// The full links of instances that are in the region of a pool.
+fn pooled(call: &Call<'_>, estate: &Estate, region: &str, listed: &[&str]) -> Result<Vec<String>, Refusal> {
+    let instance = |(index, text): (usize, &&str)| {
+        let field = format!("resource.instances[{index}]");
+        let instance = change::resolve(call, estate, &field, text, "", "instances")?;
+        if link::region_of(&instance.place) != region {
+            let why = "The instance must be in the region of the pool.";
+            return Err(Refusal::invalid(&field, text, why));
+        }
+        Ok(instance.to_string())
+    };
+    listed.iter().enumerate().map(instance).collect()
+}
+
+/// `targetPools.addInstance`: those that are in it already stay.
+pub fn add_instance(call: &Call<'_>, estate: &mut Estate) -> Outcome {
+    change_pool(call, estate, "AddInstance", |instances, named| {
+        let new: Vec<String> = named.into_iter().filter(|link| !instances.contains(link)).collect();
+        instances.extend(new);
+    })
+}
+
+/// `targetPools.removeInstance`.
+pub fn remove_instance(call: &Call<'_>, estate: &mut Estate) -> Outcome {
+    change_pool(call, estate, "RemoveInstance", |instances, named| {
+        instances.retain(|link| !named.contains(link));
+    })
+}
+
+fn change_pool(
+    call: &Call<'_>,
+    estate: &mut Estate,
+    kind: &str,
+    change: impl FnOnce(&mut Vec<String>, Vec<String>),
+) -> Outcome {
+    if let Some(before) = operation::repeated(call, estate)? {
+        return Ok(Answer::Json(before));
+    }
+    let known = change::known(call, estate)?;
+    let listed = call.body.get("instances").and_then(Value::as_array).into_iter().flatten();
+    let listed: Vec<&str> = listed.map(|one| one["instance"].as_str().unwrap_or_default()).collect();
+    if listed.is_empty() {
+        return Err(Refusal::required("instances"));
+    }
+    let named = pooled(call, estate, &known.link.place, &listed)?;
+    let thing = change::changed(call, estate)?;
+    let present = thing.body.get("instances");
+    let present = present.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut instances: Vec<String> = present.map(str::to_owned).collect();
+    change(&mut instances, named);
+    thing.body.edit(|body| {
+        body.insert("instances".into(), instances.into());
+    });
+    change::done(call, estate, &known, kind, SOON)
 }
 
 /// `targetPools.getHealth`, of one instance of the pool.

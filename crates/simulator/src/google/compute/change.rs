@@ -22,10 +22,11 @@ pub fn new_name(call: &Call<'_>, estate: &Estate, collection: &Collection) -> Re
     let (name, place) = (call.must_say("name")?, read::place(call)?);
     check_name("resource.name", name)?;
     let link = Link::new(call.project(), place, collection.name, name);
-    match estate.get(call.project(), &collection.shelf(), place, name, call.now) {
-        Some(_) => Err(Refusal::exists(&link.path())),
-        None => Ok(link),
+    // Also of what is not seen yet.
+    if estate.is_taken(call.project(), &collection.shelf(), place, name, call.now) {
+        return Err(Refusal::exists(&link.path()));
     }
+    Ok(link)
 }
 
 /// Lower-case letters, digits and dashes, beginning with a letter: what a name in Google's DNS may be.

@@ -267,7 +267,7 @@ fn snapshot(call: &Call<'_>, estate: &mut Estate, source: &Link, kind: &str) -> 
     let name = call.must_say("name")?;
     change::check_name("resource.name", name)?;
     let link = Link::new(call.project(), "global", "snapshots", name);
-    if estate.get(call.project(), "compute.snapshots", "global", name, call.now).is_some() {
+    if estate.is_taken(call.project(), "compute.snapshots", "global", name, call.now) {
         return Err(Refusal::exists(&link.path()));
     }
     let takes = TimeDelta::seconds(40);

@@ -9,6 +9,7 @@ use crate::{
     google::{
         call::{Answer, Call, Outcome, fingerprint, number},
         refusal::Refusal,
+        sql::settings::merge,
     },
 };
 
@@ -208,6 +209,7 @@ pub fn resize(call: &Call<'_>, estate: &mut Estate) -> Outcome {
     }
     let known = change::known(call, estate)?;
     let size = call.query.get("size").and_then(number).ok_or_else(|| Refusal::required("size"))?;
+    refuse_scaled(call, estate, &known.link)?;
     let thing = change::changed(call, estate)?;
     thing.life.turn(call.now, "WORKING");
     thing.life.plan(SETTLES, "STABLE");
@@ -300,15 +302,7 @@ pub fn insert_autoscaler(call: &Call<'_>, estate: &mut Estate) -> Outcome {
     let target = change::resolve(call, estate, "resource.target", text, &at.place, "instanceGroupManagers")?;
     let policy =
         call.body.get("autoscalingPolicy").ok_or_else(|| Refusal::required("resource.autoscalingPolicy"))?;
-    let (least, most) = (policy["minNumReplicas"].as_u64().unwrap_or(2), policy["maxNumReplicas"].as_u64());
-    if most.is_none_or(|most| most < least) {
-        let why = "Must be at least the minimum number of replicas.";
-        return Err(Refusal::invalid(
-            "resource.autoscalingPolicy.maxNumReplicas",
-            &policy["maxNumReplicas"].to_string(),
-            why,
-        ));
-    }
+    let least = check_policy(policy)?;
     let name = Value::String(target.to_string());
     let mut others = estate.all(call.project(), "compute.autoscalers", Some(&at.place), call.now);
     if let Some(other) = others.find(|other| other.body.get("target") == name) {
@@ -321,6 +315,64 @@ pub fn insert_autoscaler(call: &Call<'_>, estate: &mut Estate) -> Outcome {
     body.insert("autoscalingPolicy".into(), policy.clone());
     body.insert("recommendedSize".into(), least.into());
     change::add(call, estate, collection, thing, &body, SOON)
+}
+
+/// The least that an autoscaler keeps, which must not be more than the most.
+fn check_policy(policy: &Value) -> Result<u64, Refusal> {
+    let (least, most) = (policy["minNumReplicas"].as_u64().unwrap_or(2), policy["maxNumReplicas"].as_u64());
+    if most.is_none_or(|most| most < least) {
+        let why = "Must be at least the minimum number of replicas.";
+        let most = policy["maxNumReplicas"].to_string();
+        return Err(Refusal::invalid("resource.autoscalingPolicy.maxNumReplicas", &most, why));
+    }
+    Ok(least)
+}
+
+/// `autoscalers.patch`: the query says which, and what is said goes over what is there.
+pub fn patch_autoscaler(call: &Call<'_>, estate: &mut Estate) -> Outcome {
+    if let Some(before) = operation::repeated(call, estate)? {
+        return Ok(Answer::Json(before));
+    }
+    let (place, name) = (read::place(call)?, call.asked("autoscaler"));
+    if name.is_empty() {
+        return Err(Refusal::required("autoscaler"));
+    }
+    let link = Link::new(call.project(), place, "autoscalers", name);
+    let thing = estate.get_mut(call.project(), "compute.autoscalers", place, name, call.now);
+    let thing = thing.ok_or_else(|| Refusal::not_found(&link.path()))?;
+    if thing.gone_at.is_some() {
+        return Err(Refusal::not_ready(&link.path()));
+    }
+    let mut policy = thing.body.get("autoscalingPolicy");
+    if let Some(said) = call.body.get("autoscalingPolicy") {
+        merge(&mut policy, said);
+    }
+    let least = check_policy(&policy)?;
+    thing.body.edit(|body| {
+        body.insert("autoscalingPolicy".into(), policy);
+        body.insert("recommendedSize".into(), least.into());
+        if let Some(said) = call.body.get("description") {
+            body.insert("description".into(), said.clone());
+        }
+    });
+    let id = thing.body.get("id").as_str().unwrap_or_default().to_owned();
+    change::done(call, estate, &change::Known { link, id }, "patch", SOON)
+}
+
+/// Refuses to resize by hand what an autoscaler resizes.
+fn refuse_scaled(call: &Call<'_>, estate: &Estate, manager: &Link) -> Result<(), Refusal> {
+    let target = Value::String(manager.to_string());
+    let mut scalers = estate.all(call.project(), "compute.autoscalers", Some(&manager.place), call.now);
+    let scales = |thing: &Thing| {
+        thing.gone_at.is_none()
+            && thing.body.get("target") == target
+            && thing.body.get("autoscalingPolicy")["mode"] != "OFF"
+    };
+    if scalers.any(scales) {
+        let message = "Invalid resource usage: 'Cannot resize a managed instance group that is autoscaled.'.";
+        return Err(Refusal::new(400, "invalidResourceUsage", message));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -273,7 +273,7 @@ fn new_disk(
     let usual = if index == 0 { link.name.clone() } else { format!("{}-{index}", link.name) };
     let name = Some(said("diskName")).filter(|name| !name.is_empty()).unwrap_or(&usual);
     let at = Link::new(call.project(), &link.place, "disks", name);
-    if estate.get(call.project(), "compute.disks", &at.place, name, call.now).is_some() {
+    if estate.is_taken(call.project(), "compute.disks", &at.place, name, call.now) {
         return Err(Refusal::exists(&at.path()));
     }
     let source = disk::source(call, estate, &field, said("sourceImage"), said("sourceSnapshot"))?;

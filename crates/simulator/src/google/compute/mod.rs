@@ -52,6 +52,9 @@ pub fn handler(noun: &str, verb: &str) -> Option<Handler> {
         ("disks", "resize") => Write(disk::resize),
         ("disks", "createSnapshot") => Write(disk::create_snapshot),
         ("instanceGroupManagers", "resize") => Write(group::resize),
+        ("autoscalers", "patch") => Write(group::patch_autoscaler),
+        ("targetPools", "addInstance") => Write(balance::add_instance),
+        ("targetPools", "removeInstance") => Write(balance::remove_instance),
         ("instances", verb) => Write(match verb {
             "stop" => power::stop,
             "start" => power::start,

@@ -65,6 +65,10 @@ fn check(zone: &Thing, what: &str, set: &Value) -> Result<(), Refusal> {
     }
     let data =
         set["rrdatas"].as_array().is_some_and(|data| !data.is_empty()) || set["routingPolicy"].is_object();
+    if set["rrdatas"].is_array() && set["routingPolicy"].is_object() {
+        let message = format!("Invalid value for '{what}': only one of rrdatas and routingPolicy may be set");
+        return Err(Refusal::new(400, "invalid", message));
+    }
     if kind.is_empty() || !data {
         let member = if kind.is_empty() { "type" } else { "rrdatas" };
         let message = format!("The '{what}.{member}' parameter is required but was missing.");
@@ -76,8 +80,10 @@ fn check(zone: &Thing, what: &str, set: &Value) -> Result<(), Refusal> {
         "CNAME" | "NS" => data.ends_with('.'),
         _ => !data.is_empty(),
     };
-    for data in set["rrdatas"].as_array().into_iter().flatten().map(|data| data.as_str().unwrap_or_default())
-    {
+    let items = set["routingPolicy"]["wrr"]["items"].as_array().into_iter().flatten();
+    let lists = std::iter::once(&set["rrdatas"]).chain(items.map(|item| &item["rrdatas"]));
+    let data = lists.filter_map(Value::as_array).flatten();
+    for data in data.map(|data| data.as_str().unwrap_or_default()) {
         if !fits(data) {
             return Err(Refusal::new(400, "invalid", format!("Invalid value for '{what}.rrdata': '{data}'")));
         }
@@ -200,7 +206,7 @@ pub fn change(call: &Call<'_>, estate: &mut Estate) -> Outcome {
         let (name, kind) = (text(set, "name"), text(set, "type"));
         let found = find(call, estate, &id, name, kind).ok_or_else(|| missing(&what, name, kind))?;
         let present = found.body.read();
-        if ["ttl", "rrdatas"].iter().any(|member| present.get(*member) != set.get(*member)) {
+        if ["ttl", "rrdatas", "routingPolicy"].iter().any(|member| present.get(*member) != set.get(*member)) {
             return Err(Refusal::new(412, "conditionNotMet", format!("Precondition not met for '{what}'")));
         }
         let replaced =
@@ -265,17 +271,31 @@ pub fn change_get(call: &Call<'_>, estate: &Estate) -> Outcome {
     Ok(Answer::Json(shown(found, call)))
 }
 
-/// `changes.list`, in the order they were made.
+/// `changes.list`, in the order they were made; the last first where that is asked for.
 pub fn change_list(call: &Call<'_>, estate: &Estate) -> Outcome {
     let zone = zone(call, estate)?;
-    if call.asked("sortOrder") == "descending" {
-        return Err(Refusal::unimplemented("sortOrder descending"));
-    }
-    let page = lists::page(call, estate, CHANGES, Some(&zone.id), ("maxResults", 1000), |_| true)?;
-    let changes: Vec<Value> = page.things.iter().map(|thing| shown(thing, call)).collect();
-    let mut answer = json!({ "kind": "dns#changesListResponse", "changes": changes });
-    if let Some(next) = page.next {
+    let (sets, next) = if call.asked("sortOrder") == "descending" {
+        last_first(call, estate, &zone.id)?
+    } else {
+        let page = lists::page(call, estate, CHANGES, Some(&zone.id), ("maxResults", 1000), |_| true)?;
+        (page.things.iter().map(|thing| shown(thing, call)).collect(), page.next)
+    };
+    let mut answer = json!({ "kind": "dns#changesListResponse", "changes": sets });
+    if let Some(next) = next {
         answer["nextPageToken"] = next.into();
     }
     Ok(Answer::Json(answer))
+}
+
+/// A page of changes, the last first: its token is the number of the change before.
+fn last_first(call: &Call<'_>, estate: &Estate, zone: &str) -> Result<(Vec<Value>, Option<String>), Refusal> {
+    let token = call.asked("pageToken");
+    let wrong = || Refusal::new(400, "invalid", "Invalid value for 'parameters.pageToken'");
+    let from: u64 = if token.is_empty() { u64::MAX } else { token.parse().map_err(|_| wrong())? };
+    let limit = usize::try_from(call.asked_number("maxResults").unwrap_or(1_000)).unwrap_or(1_000);
+    let number = |thing: &Thing| thing.id.parse::<u64>().unwrap_or_default();
+    let all: Vec<&Thing> = estate.all(call.project(), CHANGES, Some(zone), call.now).collect();
+    let mut left = all.into_iter().rev().filter(|thing| number(thing) <= from);
+    let page = left.by_ref().take(limit).map(|thing| shown(thing, call)).collect();
+    Ok((page, left.next().map(|thing| number(thing).to_string())))
 }

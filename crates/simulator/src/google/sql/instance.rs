@@ -123,7 +123,9 @@ fn check_name(call: &Call<'_>, estate: &Estate, name: &str) -> Result<(), Refusa
     if !fits {
         return Err(invalid(&format!("Invalid instance name ({name}).")));
     }
-    if find(call, estate, name).is_ok() {
+    // Also of what is not seen yet.
+    let mut places = call.account.regions.iter();
+    if places.any(|region| estate.is_taken(call.project(), INSTANCES, &region.id, name, call.now)) {
         return Err(Refusal::new(409, "instanceAlreadyExists", "The Cloud SQL instance already exists."));
     }
     let rests =
