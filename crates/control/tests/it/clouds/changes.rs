@@ -89,7 +89,7 @@ impl Season {
     /// A size that other instances of its family and architecture have: Azure has no others in one cluster.
     async fn other_size(&self, instance: &Value) -> String {
         let found = self.owner.all("/api/cloud/resources?filter=kind%3Dcompute_instance").await;
-        let other = found.iter().map(|other| size(other)).find(|other| fits(other, size(instance)));
+        let other = found.iter().map(size).find(|other| fits(other, size(instance)));
         other.expect("an instance of another size").to_owned()
     }
 
