@@ -20,9 +20,12 @@ use marquee_types::{ResourceKind, ResourceState};
 use serde::Deserialize;
 
 use super::calls::{Calls, carries, done, extensions, invalid, marked, taken, unseen, working};
-use crate::{partition::Partition, transport::SdkCaller};
+use crate::transport::SdkCaller;
 
 const KIND: ResourceKind = ResourceKind::Bucket;
+
+/// S3's oldest region, which is meant where none is named, and may not be named.
+const NAMELESS: &str = "us-east-1";
 
 /// What only AWS has: nothing yet.
 #[derive(Debug, Default, Deserialize)]
@@ -87,8 +90,7 @@ pub async fn create(calls: &Calls<'_>, spec: &BucketSpec, token: &Token) -> Resu
 
 async fn make(bucket: &Bucket<'_>, tags: Vec<(String, String)>) -> Result<(), CloudError> {
     let mut configuration = CreateBucketConfiguration::builder().set_tags(Some(sdk_tags(tags)?));
-    // The oldest region has no name here.
-    if bucket.region != Partition::of_region("us-east-1").home_region {
+    if bucket.region != NAMELESS {
         configuration = configuration.location_constraint(BucketLocationConstraint::from(bucket.region));
     }
     let configuration = configuration.build();

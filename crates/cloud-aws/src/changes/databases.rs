@@ -11,6 +11,7 @@ use marquee_clouds::{
 };
 use marquee_types::{ResourceKind, ResourceState, resource::Relation};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::calls::{
     Calls, carries, conflict, done, extensions, invalid, marked, pairs, param, taken, unseen, working,
@@ -83,7 +84,18 @@ pub async fn restore(
     spec: &RestoreSpec,
     token: &Token,
 ) -> Result<Ticket, CloudError> {
+    if let Some(ticket) = begun(calls, &spec.name, token).await? {
+        return Ok(ticket);
+    }
     let mut params = vec![param("DBSnapshotIdentifier", calls.id(COPY, native_id)?)];
+    let copy = calls.sight(COPY, native_id).await?;
+    let from = copy.relations.iter().find(|relation| relation.kind == KIND);
+    // The original may be gone: then there is nothing to be like.
+    if let Some(from) = from
+        && let Some(original) = calls.see(KIND, &from.target).await?
+    {
+        params.extend(surroundings(&original, true));
+    }
     params.extend(spec.size.as_ref().map(|size| param("DBInstanceClass", size)));
     let named = (spec.name.as_str(), &spec.tags);
     make(calls, "RestoreDBInstanceFromDBSnapshot", "DBInstanceIdentifier", named, params, token).await
@@ -96,9 +108,13 @@ pub async fn restore_to_time(
     spec: &RestoreToTimeSpec,
     token: &Token,
 ) -> Result<Ticket, CloudError> {
+    if let Some(ticket) = begun(calls, &spec.name, token).await? {
+        return Ok(ticket);
+    }
     let time = spec.time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let source = calls.id(KIND, native_id)?;
     let mut params = vec![param("SourceDBInstanceIdentifier", source), param("RestoreTime", time)];
+    params.extend(surroundings(&calls.sight(KIND, native_id).await?, true));
     params.extend(spec.size.as_ref().map(|size| param("DBInstanceClass", size)));
     let named = (spec.name.as_str(), &spec.tags);
     make(calls, "RestoreDBInstanceToPointInTime", "TargetDBInstanceIdentifier", named, params, token).await
@@ -111,10 +127,38 @@ pub async fn replicate(
     spec: &RestoreSpec,
     token: &Token,
 ) -> Result<Ticket, CloudError> {
+    if let Some(ticket) = begun(calls, &spec.name, token).await? {
+        return Ok(ticket);
+    }
     let mut params = vec![param("SourceDBInstanceIdentifier", calls.id(KIND, native_id)?)];
+    params.extend(surroundings(&calls.sight(KIND, native_id).await?, false));
     params.extend(spec.size.as_ref().map(|size| param("DBInstanceClass", size)));
     let named = (spec.name.as_str(), &spec.tags);
     make(calls, "CreateDBInstanceReadReplica", "DBInstanceIdentifier", named, params, token).await
+}
+
+/// Where a database lies and who reaches it: RDS puts what is restored into the account's default network, behind its default
+/// group, unless it is told otherwise. A replica lies where its source does; it has only groups of its own.
+fn surroundings(original: &Observed, restored: bool) -> Params {
+    let raw = original.raw.to_value();
+    let mut params = Params::new();
+    let groups = raw["VpcSecurityGroups"].as_array().map_or(&[][..], Vec::as_slice);
+    let groups = groups.iter().filter_map(|group| group["VpcSecurityGroupId"].as_str());
+    for (index, group) in groups.enumerate() {
+        params.push(param(format!("VpcSecurityGroupIds.VpcSecurityGroupId.{}", index + 1), group));
+    }
+    if let Some(public) = original.attributes.get("public").and_then(Value::as_bool) {
+        params.push(param("PubliclyAccessible", public.to_string()));
+    }
+    if !restored {
+        return params;
+    }
+    let subnets = raw["DBSubnetGroup"]["DBSubnetGroupName"].as_str();
+    params.extend(subnets.filter(|name| *name != "default").map(|name| param("DBSubnetGroupName", name)));
+    let settings = raw["DBParameterGroups"][0]["DBParameterGroupName"].as_str();
+    let own = settings.filter(|name| !name.starts_with("default."));
+    params.extend(own.map(|name| param("DBParameterGroupName", name)));
+    params
 }
 
 /// Begins to copy a database.
@@ -175,6 +219,14 @@ async fn whose(
         Some(found) if carries(&found, token) => Ok(Some(Ticket::of(arn))),
         Some(_) => Err(taken(arn)),
     }
+}
+
+/// A ticket if the database of a name is this change's already, whatever became of its original since.
+async fn begun(calls: &Calls<'_>, name: &str, token: &Token) -> Result<Option<Ticket>, CloudError> {
+    if name.is_empty() {
+        return Err(invalid("/name: it needs a name"));
+    }
+    whose(calls, KIND, &arn(calls, KIND, name), token).await
 }
 
 /// What a token made under a name.

@@ -17,8 +17,15 @@ use crate::{query::EC2, xml::Node};
 
 const KIND: ResourceKind = ResourceKind::Image;
 
-/// What the descriptions of snapshots begin with that AWS makes along with an image.
-const MADE_ALONG: &[&str] = &["Created by CreateImage(", "Copied for DestinationAmi "];
+/// What stands before the image's id in the description of a snapshot that AWS makes along with it.
+const MADE_ALONG: &[&str] = &[") for ", "Copied for DestinationAmi "];
+
+/// The image that a snapshot was made along with: others were there before, or are for another image.
+fn made_along(description: &str) -> Option<&str> {
+    let known = description.starts_with("Created by CreateImage(") || description.starts_with(MADE_ALONG[1]);
+    let start = MADE_ALONG.iter().find_map(|before| Some(description.find(before)? + before.len()))?;
+    description[start..].split(' ').next().filter(|image| known && !image.is_empty())
+}
 
 /// Begins to make an image of an instance.
 pub async fn create(
@@ -91,15 +98,9 @@ pub async fn look_made(calls: &Calls<'_>, native_id: &str) -> Result<Progress, C
 /// down when it made them, so that a beginning that was cut short is taken up.
 pub async fn delete(calls: &Calls<'_>, native_id: &str) -> Result<Ticket, CloudError> {
     let image = calls.id(KIND, native_id)?;
-    let mut snapshots = along(calls, &[("description", format!("*{image}*"))]).await?;
-    if let Some(found) = calls.see(KIND, native_id).await? {
-        let raw = found.raw.to_value();
-        let mappings = raw["blockDeviceMapping"].as_array().map_or(&[][..], Vec::as_slice);
-        for id in mappings.iter().filter_map(|mapping| mapping["ebs"]["snapshotId"].as_str()) {
-            snapshots.append(&mut along(calls, &[("snapshot-id", id.to_owned())]).await?);
-        }
-        let params = vec![param("ImageId", image)];
-        match calls.ask(&EC2, "DeregisterImage", params).await {
+    let snapshots = along(calls, image).await?;
+    if calls.see(KIND, native_id).await?.is_some() {
+        match calls.ask(&EC2, "DeregisterImage", vec![param("ImageId", image)]).await {
             Err(error) if error.kind != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -110,24 +111,22 @@ pub async fn delete(calls: &Calls<'_>, native_id: &str) -> Result<Ticket, CloudE
     Ok(Ticket::with(Some(native_id.to_owned()), json!({ "snapshots": snapshots })))
 }
 
-/// The account's snapshots that pass filters and were made along with an image: others were there before.
-async fn along(calls: &Calls<'_>, filters: &[(&str, String)]) -> Result<BTreeSet<String>, CloudError> {
-    let mut params = vec![param("Owner.1", "self")];
-    for (index, (name, value)) in filters.iter().enumerate() {
-        let filter = format!("Filter.{}", index + 1);
-        params.push(param(format!("{filter}.Name"), *name));
-        params.push(param(format!("{filter}.Value.1"), value));
-    }
+/// The account's snapshots that were made along with an image.
+async fn along(calls: &Calls<'_>, image: &str) -> Result<BTreeSet<String>, CloudError> {
+    let params = vec![
+        param("Owner.1", "self"),
+        param("Filter.1.Name", "description"),
+        param("Filter.1.Value.1", format!("*{image}*")),
+    ];
     let answer = calls.ask(&EC2, "DescribeSnapshots", params).await?;
     let read = |node: Node<'_, '_>| {
-        let description = node.get("description").unwrap_or_default();
-        let ours = MADE_ALONG.iter().any(|start| description.starts_with(start));
+        let ours = made_along(node.get("description")?) == Some(image);
         ours.then(|| node.get("snapshotId").map(str::to_owned)).flatten()
     };
     answer.read(|root| Some(root.list("snapshotSet").filter_map(read).collect()))
 }
 
-/// Deletes a snapshot, unless another image is made of it too, or the image is not quite gone yet. Whether it went.
+/// Deletes a snapshot, unless another image is made of it too, or the image is not quite gone yet.
 async fn drop_snapshot(calls: &Calls<'_>, id: &str) -> Result<(), CloudError> {
     match calls.ask(&EC2, "DeleteSnapshot", vec![param("SnapshotId", id)]).await {
         Err(error) if !matches!(error.kind, ErrorKind::NotFound | ErrorKind::Conflict) => Err(error),
@@ -167,4 +166,23 @@ async fn used(calls: &Calls<'_>, snapshot: &str) -> Result<bool, CloudError> {
     ];
     let answer = calls.ask(&EC2, "DescribeImages", params).await?;
     answer.read(|root| Some(root.list("imagesSet").next().is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::made_along;
+
+    #[test]
+    fn only_an_images_own_snapshots_are_its() {
+        for (description, image) in [
+            ("Created by CreateImage(i-1) for ami-2", Some("ami-2")),
+            ("Created by CreateImage(i-1) for ami-2 from vol-3", Some("ami-2")),
+            ("Copied for DestinationAmi ami-2 from SourceAmi ami-1 for SourceSnapshot snap-1", Some("ami-2")),
+            ("before the migration of ami-2", None),
+            ("(nightly) for ami-2", None),
+            ("", None),
+        ] {
+            assert_eq!(made_along(description), image, "{description}");
+        }
+    }
 }

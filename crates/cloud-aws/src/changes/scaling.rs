@@ -190,6 +190,20 @@ async fn named(calls: &Calls<'_>, name: &str) -> Result<Option<(String, Option<S
     })
 }
 
+/// The keys of a group's tags that its instances do not get.
+pub async fn kept_to_itself(calls: &Calls<'_>, name: &str) -> Result<Vec<String>, CloudError> {
+    let params = vec![param("AutoScalingGroupNames.member.1", name)];
+    let answer = calls.ask(&AUTOSCALING, "DescribeAutoScalingGroups", params).await?;
+    let key = |tag: Node<'_, '_>| {
+        let own = tag.get("PropagateAtLaunch") == Some("false");
+        own.then(|| tag.get("Key").map(str::to_owned)).flatten()
+    };
+    answer.read(|root| {
+        let groups = root.child("DescribeAutoScalingGroupsResult")?.list("AutoScalingGroups");
+        Some(groups.flat_map(|group| group.list("Tags")).filter_map(key).collect())
+    })
+}
+
 /// A ticket if there is a group of the name and it is this change's; an error if it is not.
 async fn whose(calls: &Calls<'_>, name: &str, token: &Token) -> Result<Option<Ticket>, CloudError> {
     match named(calls, name).await? {

@@ -10,6 +10,7 @@ use marquee_types::ResourceKind;
 use super::{
     buckets,
     calls::{Calls, done, invalid, keep_off, pairs, param, tagged},
+    scaling,
 };
 use crate::query::{AUTOSCALING, EC2, ELB, Params, RDS};
 
@@ -112,11 +113,13 @@ async fn of_group(
         [param(format!("{at}.ResourceId"), name), param(format!("{at}.ResourceType"), "auto-scaling-group")]
     };
     if !set.is_empty() {
+        let kept = scaling::kept_to_itself(calls, name).await?;
         let mut params = pairs("Tags.member", set);
-        for index in 0..set.len() {
+        for (index, (key, _)) in set.iter().enumerate() {
             params.extend(of(index));
-            // As the tags that it was made with: the instances that come later get them too.
-            params.push(param(format!("Tags.member.{}.PropagateAtLaunch", index + 1), "true"));
+            // The instances that come later get a new tag too, and one that they did not get before they do not get now.
+            let propagated = (!kept.contains(key)).to_string();
+            params.push(param(format!("Tags.member.{}.PropagateAtLaunch", index + 1), propagated));
         }
         calls.ask(&AUTOSCALING, "CreateOrUpdateTags", params).await?;
     }

@@ -9,7 +9,7 @@ use std::sync::{
 use marquee_clouds::{
     Action, Change, Changes, Cloud, CloudError, ErrorKind, Observed, Page, PageSink, Progress, Ticket, Token,
     changes::spec::{
-        BucketSpec, DatabaseSpec, DiskSpec, InstanceSpec, Named, RecordKey, RecordSet, Scale,
+        BucketSpec, DatabaseSpec, DiskSpec, InstanceSpec, Named, RecordKey, RecordSet, RestoreSpec, Scale,
         ScalingGroupSpec, Tags,
     },
     conformance::changes::Stage,
@@ -555,4 +555,21 @@ async fn tags_are_set_on_whatever_has_them() {
         carry(&simulator, &*cloud, &tags(&[], &["season"]), &token("untag")).await;
         assert_eq!(seen().await, one.tags, "{kind}");
     }
+}
+
+#[tokio::test]
+async fn a_restore_is_taken_up_when_its_original_is_gone() {
+    let simulator = simulator().await;
+    let cloud = cloud(&simulator, None);
+    let origin = carry(&simulator, &*cloud, &database("origin"), &token("origin")).await;
+    let named = |name: &str| Named { name: name.to_owned(), ..Named::default() };
+    let copy = Change::of(REGION, ResourceKind::Database, &origin, Action::SnapshotDatabase(named("copy")));
+    let copy = carry(&simulator, &*cloud, &copy, &token("copy")).await;
+    let spec = RestoreSpec { name: "restored".to_owned(), ..RestoreSpec::default() };
+    let kind = ResourceKind::DatabaseSnapshot;
+    let restore = Change::of(REGION, kind, &copy, Action::RestoreSnapshot(spec));
+    let restored = carry(&simulator, &*cloud, &restore, &token("restore")).await;
+    let delete = Change::of(REGION, kind, &copy, Action::DeleteDatabaseSnapshot);
+    carry(&simulator, &*cloud, &delete, &token("delete")).await;
+    assert_eq!(carry(&simulator, &*cloud, &restore, &token("restore")).await, restored);
 }
