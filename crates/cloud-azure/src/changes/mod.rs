@@ -13,7 +13,8 @@
 //! again. And since ids are names, a deletion that is begun again after another thing was made in the same place is about that
 //! one. The activity log tells both, minutes later; nothing is decided by it.
 //!
-//! **Changing.** Each change looks first how the thing is: what is as wanted, or on its way there, is not asked for again. What
+//! **Changing.** Each change looks first how the thing is: what is as wanted, or on its way there, is not asked for again. A
+//! refusal for conflict may be one with an attempt of ours whose answer was lost: so it is looked once more. What
 //! has to be read, changed and written back (the disks of a machine) is written only if it is still what was read, by its etag;
 //! settings of blobs and interfaces honour no etag, and there the last of two wins. A restart has no name and leaves no trace: one
 //! that is begun while the machine is being changed already is taken for that one.
@@ -102,8 +103,42 @@ fn noun(kind: ResourceKind) -> Option<&'static Noun> {
 impl Changes for Azure {
     async fn begin(&self, change: &Change, token: &Token) -> Result<Ticket, CloudError> {
         self.refuse(change)?;
+        if change.action.name().makes().is_some() {
+            return self.make(change, token).await;
+        }
+        match self.change(change).await {
+            // An attempt whose answer was lost stands in the way of the next: what it began is seen by now.
+            Err(error) if error.kind == ErrorKind::Conflict => self.change(change).await,
+            begun => begun,
+        }
+    }
+
+    async fn look(&self, change: &Change, ticket: &Ticket) -> Result<Progress, CloudError> {
+        self.progress(change, ticket).await
+    }
+
+    async fn made(&self, change: &Change, token: &Token) -> Result<Option<String>, CloudError> {
+        let (noun, id) = self.home(change, token)?;
+        let there = self.there(noun.get, &id).await?;
+        Ok(there.filter(|there| is_ours(noun, there, token)).map(|_| canonical(&id)))
+    }
+
+    async fn standing(&self, change: &Change) -> Result<Option<Action>, CloudError> {
         match &change.action {
-            action if action.name().makes().is_some() => self.make(change, token).await,
+            Action::SetLifecycle(_) => self.lifecycle_of(change).await,
+            Action::SetEncryption(_) => self.encryption_of(change).await,
+            Action::SetPublicAccess(_) => self.public_access_of(change).await,
+            Action::SetRecords(set) => self.records_of(change, &set.key).await,
+            Action::RemoveRecords(key) => self.records_of(change, key).await,
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Azure {
+    /// Does something to a thing, unless it is as wanted or on its way there.
+    async fn change(&self, change: &Change) -> Result<Ticket, CloudError> {
+        match &change.action {
             Action::StartInstance | Action::StopInstance | Action::RebootInstance => {
                 self.switch_machine(change).await
             }
@@ -136,29 +171,6 @@ impl Changes for Azure {
         }
     }
 
-    async fn look(&self, change: &Change, ticket: &Ticket) -> Result<Progress, CloudError> {
-        self.progress(change, ticket).await
-    }
-
-    async fn made(&self, change: &Change, token: &Token) -> Result<Option<String>, CloudError> {
-        let (noun, id) = self.home(change, token)?;
-        let there = self.there(noun.get, &id).await?;
-        Ok(there.filter(|there| is_ours(noun, there, token)).map(|_| canonical(&id)))
-    }
-
-    async fn standing(&self, change: &Change) -> Result<Option<Action>, CloudError> {
-        match &change.action {
-            Action::SetLifecycle(_) => self.lifecycle_of(change).await,
-            Action::SetEncryption(_) => self.encryption_of(change).await,
-            Action::SetPublicAccess(_) => self.public_access_of(change).await,
-            Action::SetRecords(set) => self.records_of(change, &set.key).await,
-            Action::RemoveRecords(key) => self.records_of(change, key).await,
-            _ => Ok(None),
-        }
-    }
-}
-
-impl Azure {
     /// Refuses what this adapter does not do, what is about a thing of another kind, and what lies where the connection is not
     /// for: its end could not be seen.
     fn refuse(&self, change: &Change) -> Result<(), CloudError> {

@@ -146,6 +146,36 @@ async fn every_answer_lost_is_an_error_and_the_next_beginning_finds_it() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_to_a_change_is_no_conflict_with_oneself() {
+    let simulator = simulator().await;
+    let front = objects::front_of(&simulator).await;
+    let mut connection = connection(&simulator, |_| {});
+    connection.settings["endpoint_url"] = json!(front.url);
+    connection.settings["ca_certificate"] = json!(objects::trusted(&simulator));
+    let lossy = cloud(&connection);
+    let size = |size: &str| Size { size: size.to_owned() };
+    let of_server = |action| {
+        let id = id("Microsoft.DBforPostgreSQL/flexibleServers", "guestbook");
+        Change::of(REGION, ResourceKind::Database, id, action)
+    };
+    for change in [
+        of_machine("web-01", Action::RebootInstance),
+        of_machine("web-01", Action::ResizeInstance(size("Standard_D4s_v5"))),
+        of_machine("web-01", Action::StopInstance),
+        of_machine("web-01", Action::StartInstance),
+        of_server(Action::ResizeDatabase(size("Standard_D2ds_v5"))),
+        of_server(Action::StopDatabase),
+        of_server(Action::StartDatabase),
+    ] {
+        front.to_lose.store(1, Ordering::SeqCst);
+        let ticket = begin(&lossy, &change, &token("lost")).await;
+        let ticket = ticket.unwrap_or_else(|error| panic!("{}: {error}", change.action.name()));
+        assert_eq!(front.to_lose.load(Ordering::SeqCst), 0, "{}", change.action.name());
+        done(&simulator, &lossy, &change, &ticket).await;
+    }
+}
+
+#[tokio::test]
 async fn what_came_along_goes_along() {
     let simulator = simulator().await;
     let cloud = cloud(&connection(&simulator, |_| {}));

@@ -102,7 +102,7 @@ async fn pass(request: Request<Incoming>, way: Arc<Way>) -> Result<Response<Full
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| lost())?.to_bytes();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let writes = ["PUT", "POST", "DELETE"].contains(&parts.method.as_str());
+    let writes = ["PUT", "PATCH", "POST", "DELETE"].contains(&parts.method.as_str());
     let sent = way.client.request(parts.method, format!("{}{path}", way.upstream));
     let sent = sent.headers(parts.headers).body(body).send().await.map_err(|_| lost())?;
     let (status, headers) = (sent.status(), sent.headers().clone());
