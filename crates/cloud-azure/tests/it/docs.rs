@@ -21,6 +21,7 @@ fn tables_in_the_docs_are_those_of_the_code() {
     check("azure.md", "states", &docs::states("Azure's words", states::STATES));
     check("azure.md", "attributes", &docs::attributes("Azure's member", mapping::ATTRIBUTES));
     check("azure.md", "relations", &docs::relations("Azure's member", mapping::RELATIONS));
+    check("azure.md", "abilities", &docs::abilities(CAPABILITIES.abilities));
     check("guides/connect-azure.md", "permissions", &docs::permissions(CAPABILITIES.permissions));
     drop(rustls::crypto::ring::default_provider().install_default());
     let connector = AzureConnector::new(Clock::system()).unwrap();

@@ -19,6 +19,7 @@ fn tables_in_the_docs_are_those_of_the_code() {
     check("google-cloud.md", "states", &docs::states("Google's words", states::STATES));
     check("google-cloud.md", "attributes", &docs::attributes("Google's member", mapping::ATTRIBUTES));
     check("google-cloud.md", "relations", &docs::relations("Google's member", mapping::RELATIONS));
+    check("google-cloud.md", "abilities", &docs::abilities(CAPABILITIES.abilities));
     check("guides/connect-gcp.md", "permissions", &docs::permissions(CAPABILITIES.permissions));
     drop(rustls::crypto::ring::default_provider().install_default());
     let connector = GoogleConnector::new().unwrap();
