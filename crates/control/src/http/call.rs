@@ -56,10 +56,16 @@ impl Call {
         self.actor.require(permission)
     }
 
+    /// A transaction in the actor's organization to look at something before a change is begun: it is no part of the change, and
+    /// marks no `Idempotency-Key`.
+    pub fn look(&self) -> Result<Tx<Org>, Fault> {
+        Ok(self.app.db.org(&self.actor.context(&self.meta))?)
+    }
+
     /// A transaction in the actor's organization, for a read or a change. A change made under an
     /// `Idempotency-Key` marks the key as used when it commits.
     pub fn tx(&self) -> Result<Tx<Org>, Fault> {
-        let mut tx = self.app.db.org(&self.actor.context(&self.meta))?;
+        let mut tx = self.look()?;
         if let Some(action) = self.action {
             tx.for_call(action);
         }

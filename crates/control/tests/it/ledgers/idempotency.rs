@@ -71,7 +71,7 @@ async fn two_at_once_are_one() {
     assert!(!created.is_empty());
     assert!(created.iter().all(|answer| answer.body["id"] == created[0].body["id"]));
     for answer in answers.into_iter().filter(|answer| answer.status != 201) {
-        assert!(answer.header("retry-after").is_some());
+        assert!(answer.header("retry-after").is_some(), "{}", answer.body);
         assert_eq!(answer.problem(409), "idempotency_key_in_use");
     }
 }

@@ -204,8 +204,10 @@ pub async fn protection(call: &Call, id: ResourceId) -> Result<Protection, Fault
     claims::protection(&mut tx, id).await?.ok_or(Fault::NotFound("protection"))
 }
 
-/// The vendor's id of an instance of the same provider.
-pub async fn instance(call: &Call, id: ResourceId) -> Result<(ProviderId, String), Fault> {
+/// The provider and the vendor's id of an instance that a disk is to be attached to or detached from. The disk comes first: whoever
+/// may not see it learns nothing else.
+pub async fn instance(call: &Call, disk: ResourceId, id: ResourceId) -> Result<(ProviderId, String), Fault> {
+    present(call, disk).await?;
     let known = present(call, id).await.map_err(|fault| match fault {
         Fault::NotFound(_) => Fault::invalid("/instance_id", "there is no such instance"),
         other => other,
@@ -217,7 +219,7 @@ pub async fn instance(call: &Call, id: ResourceId) -> Result<(ProviderId, String
 }
 
 async fn present(call: &Call, id: ResourceId) -> Result<read::Present, Fault> {
-    let known = read::present(call.tx()?, id).await?.ok_or(Fault::NotFound("resource"))?;
+    let known = read::present(call.look()?, id).await?.ok_or(Fault::NotFound("resource"))?;
     if known.deleted {
         return Err(Fault::conflict("resource_gone", "This resource no longer exists."));
     }

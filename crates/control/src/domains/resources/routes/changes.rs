@@ -306,7 +306,7 @@ async fn promote(call: Call, _: NoBody) -> Started {
 }
 
 async fn attach(call: Call, body: AttachDisk) -> Started {
-    let (provider, instance) = change::instance(&call, body.instance_id).await?;
+    let (provider, instance) = change::instance(&call, call.id("resource")?, body.instance_id).await?;
     on(call, |resource| match resource.kind {
         ResourceKind::Disk if resource.provider_id == provider => {
             Ok(Action::AttachDisk(Attachment { instance, device: body.device }))
@@ -318,7 +318,7 @@ async fn attach(call: Call, body: AttachDisk) -> Started {
 }
 
 async fn detach(call: Call, body: DetachDisk) -> Started {
-    let (_, instance) = change::instance(&call, body.instance_id).await?;
+    let (_, instance) = change::instance(&call, call.id("resource")?, body.instance_id).await?;
     on(call, |resource| match resource.kind {
         ResourceKind::Disk => Ok(Action::DetachDisk(Attachment { instance, device: None })),
         _ => Err(cannot("detached", resource)),

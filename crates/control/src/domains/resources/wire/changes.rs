@@ -31,7 +31,6 @@ pub struct CreateResource {
 
 /// What a new resource is like, by its kind.
 #[derive(Debug, ToSchema)]
-#[schema(no_recursion)]
 #[expect(dead_code, reason = "it only describes `CreateResource::spec`, which is read by its kind")]
 pub enum ResourceSpec {
     /// Of a `compute_instance`.
