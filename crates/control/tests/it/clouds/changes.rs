@@ -340,3 +340,54 @@ async fn what_is_made_is_there_and_is_made_once() {
     season.synced().await;
     assert_eq!(season.owner.all("/api/cloud/resources?filter=name%3Dphotos").await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_listed_with_its_own_kind() {
+    let season = season(FaceName::Aws).await;
+    let disk = season.one("disk", "in_use").await;
+    let asked = season.ask(&id(&disk), "snapshot", json!({ "name": "before-saturday" })).await;
+    let made = season.changed(asked).await;
+    let path = "/api/cloud/resources?filter=kind%3Dsnapshot%20AND%20name%3D%22before-saturday%22";
+    let found = season.owner.all(path).await;
+    assert_eq!(found.len(), 1, "{made:#}");
+    // A sync of the disks does not miss it, nor does that of the copies find another.
+    season.synced().await;
+    let again = season.owner.all(path).await;
+    assert_eq!((again.len(), &again[0]["id"]), (1, &found[0]["id"]));
+    let versions = season.history(&id(&found[0])).await;
+    assert!(versions.iter().all(|version| version["ended"] != "deleted"), "{versions:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protection_that_comes_while_it_waits_holds() {
+    let season = season(FaceName::Aws).await;
+    let instance = id(&season.one("compute_instance", "running").await);
+    season.run(0.0);
+    let first = season.ask(&instance, "reboot", Value::Null).await.expect(202);
+    let path = format!("/api/cloud/resources/{instance}?on_conflict=wait");
+    let next = season.owner.delete(&path).await.expect(202);
+    season.ask(&instance, "protect", json!({ "reason": "serves Saturday" })).await.is(200);
+    season.run(HASTE);
+    season.owner.ended(&id(&first["operation"])).await;
+    let refused = season.owner.ended(&id(&next["operation"])).await;
+    assert_eq!(refused["error"]["code"], "resource_protected", "{refused:#}");
+    assert_eq!(season.now(&instance).await["state"], "running");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_no_longer_waits_is_passed_over() {
+    let season = season(FaceName::Aws).await;
+    let instance = id(&season.one("compute_instance", "running").await);
+    season.run(0.0);
+    let first = season.ask(&instance, "stop", Value::Null).await.expect(202);
+    let wait = |verb: &str| format!("/api/cloud/resources/{instance}/{verb}?on_conflict=wait");
+    let second = id(&season.owner.post_empty(&wait("reboot")).await.expect(202)["operation"]);
+    let third = id(&season.owner.post_empty(&wait("start")).await.expect(202)["operation"]);
+    season.owner.post_empty(&format!("/api/operations/{second}/cancel")).await.is(202);
+    assert_eq!(season.owner.ended(&second).await["state"], "cancelled");
+    season.run(HASTE);
+    season.owner.ended(&id(&first["operation"])).await;
+    assert_eq!(season.owner.ended(&third).await["state"], "succeeded");
+    // Nobody has it in hand now.
+    season.changed(season.ask(&instance, "reboot", Value::Null).await).await;
+}

@@ -63,6 +63,9 @@ struct Changed {
     native_id: String,
     /// What it is here.
     resource_id: marquee_types::ResourceId,
+    /// Why the inventory does not show it before the next sync.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_read_back: Option<String>,
 }
 
 /// Changes resources.
@@ -92,8 +95,16 @@ impl ChangeOperation {
                 "It waits for the operations that have its resources in hand.",
             ));
         }
-        drop(tx);
         let input: ChangeInput = read(&ctx.operation_input)?;
+        for resource in input.wishes.iter().filter_map(|wish| wish.resource_id) {
+            // It may have come while the operation waited for another.
+            if let Some(protection) = claims::protection(&mut tx, resource).await? {
+                let detail =
+                    format!("It is protected by {}: {}.", protection.protected_by, protection.reason);
+                return Err(StepError::permanent("resource_protected", detail));
+            }
+        }
+        drop(tx);
         let mut steps = Vec::new();
         for wish in &input.wishes {
             let connected = open(&self.app, ctx, wish.provider_id).await?;
@@ -122,8 +133,9 @@ impl ChangeOperation {
         let token = token(ctx, "")?;
         let native_id = carry_out(ctx, &connected, &step.change, &token, || ctx.cancelled()).await?;
         let kind = kind(&step.change);
-        self.read_back(ctx, &connected, &step, kind, &native_id).await?;
-        let done = Changed { resource_id: resource_id(step.provider_id, kind, &native_id), native_id };
+        let not_read_back = self.read_back(ctx, &connected, &step, kind, &native_id).await?;
+        let resource_id = resource_id(step.provider_id, kind, &native_id);
+        let done = Changed { native_id, resource_id, not_read_back };
         Ok(StepDone { output: written(&done)?, then: Vec::new(), progress: json!({ "steps_done": 1 }) })
     }
 
@@ -146,7 +158,7 @@ impl ChangeOperation {
         let connected = open(&self.app, ctx, step.provider_id).await?;
         // Whoever asked for the end asked for this.
         let native_id = carry_out(ctx, &connected, &back, &token(ctx, "-undo")?, || false).await?;
-        self.read_back(ctx, &connected, &step, kind(&back), &native_id).await
+        self.read_back(ctx, &connected, &step, kind(&back), &native_id).await.map(drop)
     }
 
     /// What a step made, whether or not anyone was told. What was just made may be unseen for a while.
@@ -172,7 +184,8 @@ impl ChangeOperation {
         }
     }
 
-    /// Reads what was changed back into the inventory: what the operation did is seen without a sync.
+    /// Reads what was changed back into the inventory: what the operation did is seen without a sync. A cloud that does not
+    /// answer that undoes nothing: the change is made, and the next sync shows it. The reason is given then.
     async fn read_back(
         &self,
         ctx: &StepContext,
@@ -180,13 +193,25 @@ impl ChangeOperation {
         step: &PlannedStep,
         kind: ResourceKind,
         native_id: &str,
-    ) -> Result<(), StepError> {
-        let Some(inventory) = connected.cloud.inventory() else { return Ok(()) };
+    ) -> Result<Option<String>, StepError> {
         let region = &step.change.region;
-        let Some(scope) = scope_of(inventory, step.scope.as_deref(), kind, region).await? else {
-            return Ok(());
+        // What it makes of another kind is listed elsewhere.
+        let changed = step.change.target.as_ref().is_some_and(|target| target.kind == kind);
+        let known = step.scope.as_deref().filter(|_| changed);
+        let look = async {
+            let Some(inventory) = connected.cloud.inventory() else { return Ok(None) };
+            let Some(scope) = scope_of(inventory, known, kind, region).await? else { return Ok(None) };
+            let found = inventory.get(&scope, kind, native_id).await?;
+            Ok::<_, CloudError>(Some((scope, found)))
         };
-        let found = inventory.get(&scope, kind, native_id).await.map_err(|error| step_error(&error))?;
+        let (scope, found) = match look.await {
+            Ok(Some(looked)) => looked,
+            Ok(None) => return Ok(Some("this cloud does not list such things".to_owned())),
+            Err(error) => {
+                tracing::warn!(operation = %ctx.operation, %error, "a change was made and could not be read back");
+                return Ok(Some(error.to_string()));
+            }
+        };
         let mut tx = ctx.org()?;
         listing::hold(ctx, &mut tx, connected.id).await?;
         let now = self.app.clock.now();
@@ -198,7 +223,8 @@ impl ChangeOperation {
             }
             None => write::delete(&mut tx, &[resource_id(connected.id, kind, native_id).uuid()], now).await?,
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(None)
     }
 }
 
@@ -240,7 +266,8 @@ async fn look_before(
         .cloud
         .inventory()
         .ok_or_else(|| StepError::permanent("unsupported", "this cloud has no inventory"))?;
-    let scope = scope_of(inventory, wish.scope.as_deref(), target.kind, &wish.change.region).await?;
+    let scope = scope_of(inventory, wish.scope.as_deref(), target.kind, &wish.change.region).await;
+    let scope = scope.map_err(|error| step_error(&error))?;
     let scope =
         scope.ok_or_else(|| StepError::permanent("unsupported", "this cloud does not list such things"))?;
     let found =
@@ -302,12 +329,12 @@ async fn scope_of(
     known: Option<&str>,
     kind: ResourceKind,
     region: &str,
-) -> Result<Option<Scope>, StepError> {
+) -> Result<Option<Scope>, CloudError> {
     if let Some((service, region)) = known.and_then(|name| name.split_once('@')) {
         let scope = Scope { service: service.to_owned(), region: region.to_owned(), kinds: vec![kind] };
         return Ok(Some(scope));
     }
-    let scopes = inventory.scopes(&[region.to_owned()]).await.map_err(|error| step_error(&error))?;
+    let scopes = inventory.scopes(&[region.to_owned()]).await?;
     let here = |scope: &Scope| scope.region == region || scope.region == "global";
     Ok(scopes.into_iter().find(|scope| here(scope) && scope.kinds.contains(&kind)))
 }
