@@ -176,6 +176,7 @@ impl Image {
     fn note_pause(&mut self, error: &StepError) {
         if error.retry == Retry::Pause {
             self.pause = Some(error.detail.chars().take(2000).collect());
+            self.pause_asked = false;
         }
     }
 

@@ -146,7 +146,9 @@ impl Driver {
             self.cancelled.cancel();
             image.state = stored;
             image.pause = None;
-        } else if pause.is_some() {
+        } else if pause.is_some() || image.pause_asked {
+            // Also none: whoever asked for a pause may have thought better of it before it came to that.
+            image.pause_asked = pause.is_some();
             image.pause = pause;
         }
         let (before, now) = (image.state, self.clock.now());

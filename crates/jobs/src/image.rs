@@ -111,6 +111,8 @@ pub(crate) struct Image {
     pub started_at: Option<DateTime<Utc>>,
     /// Why the operation is to pause, by a step's or a person's wish.
     pub pause: Option<String>,
+    /// That was a person's wish, which can be taken back.
+    pub pause_asked: bool,
     pub steps: Vec<Step>,
     /// The operation's own columns differ from what the database has.
     pub dirty: bool,

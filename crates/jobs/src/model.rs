@@ -36,6 +36,7 @@ fn begin(policy: Policy, steps: i32, seed: u64) -> World {
         request_id: String::new(),
         started_at: None,
         pause: None,
+        pause_asked: false,
         steps: (0..steps).map(|position| Step::added(position, &format!("s{position}"), json!({}))).collect(),
         dirty: false,
     };

@@ -46,6 +46,7 @@ fn image(row: &Row, steps: &[Row]) -> Image {
         request_id: row.get(6),
         started_at: row.get(7),
         pause: None,
+        pause_asked: false,
         steps: steps.iter().map(step).collect(),
         dirty: false,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use marquee_types::{ResourceKind, ResourceState};
+use marquee_types::{ResourceKind, ResourceState, resource::Relation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -57,7 +57,9 @@ pub fn undo(change: &Change, before: Option<&Observed>, standing: Option<&Action
         Action::RebootInstance => Undo::Nothing,
         Action::ResizeInstance(_) => size(before, |size| back(Action::ResizeInstance(size))),
         Action::ResizeDatabase(_) => size(before, |size| back(Action::ResizeDatabase(size))),
+        Action::AttachDisk(to) if before.is_some_and(|disk| is_attached(disk, &to.instance)) => Undo::Nothing,
         Action::AttachDisk(to) => back(Action::DetachDisk(to.clone())),
+        Action::DetachDisk(_) if state == Some(ResourceState::Available) => Undo::Nothing,
         Action::DetachDisk(from) => back(Action::AttachDisk(from.clone())),
         Action::GrowDisk(Growth { size_gib }) if number(before, "size_gib") == Some(u64::from(*size_gib)) => {
             Undo::Nothing
@@ -126,6 +128,11 @@ fn removal(action: &Action) -> Option<Action> {
 
 fn impossible(because: &str) -> Undo {
     Undo::Impossible { because: because.to_owned() }
+}
+
+/// Whether a disk is attached to an instance.
+fn is_attached(disk: &Observed, instance: &str) -> bool {
+    disk.relations.iter().any(|known| known.relation == Relation::AttachedTo && known.target == instance)
 }
 
 fn runs(state: Option<ResourceState>) -> bool {

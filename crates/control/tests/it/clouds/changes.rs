@@ -302,6 +302,12 @@ async fn what_cannot_be_is_refused_before_anything_is_done() {
     season.ask(&id(&disk), "grow", json!({ "size_gib": 1 })).await.is_problem(422, "cannot_shrink");
     season.ask(&instance, "resize", json!({ "size": "" })).await.is_problem(422, "invalid");
     season.ask(&instance, "resize", json!({ "sise": "m7i.large" })).await.is_problem(422, "invalid");
+    season.ask(&instance, "resize", json!({ "size": "a\u{0}b" })).await.is_problem(422, "invalid");
+    let path = format!("/api/cloud/resources/{instance}");
+    for tags in [json!({ "Marquee-Operation": "op_1-1" }), json!({ "marquee-operation": null })] {
+        let request = season.owner.request("PATCH", &path).json(&json!({ "tags": tags }));
+        assert_eq!(season.owner.send(request).await.pointers(), ["/tags"]);
+    }
     let create = |spec: Value| json!({ "provider_id": season.provider, "kind": "disk", "region": "eu-west-1", "spec": spec });
     let wrong = season.owner.post("/api/cloud/resources", create(json!({ "name": "a", "size": 3 }))).await;
     assert_eq!(wrong.pointers(), ["/spec/size"], "{}", wrong.body);
@@ -390,4 +396,41 @@ async fn one_that_no_longer_waits_is_passed_over() {
     assert_eq!(season.owner.ended(&third).await["state"], "succeeded");
     // Nobody has it in hand now.
     season.changed(season.ask(&instance, "reboot", Value::Null).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fewer_instances_are_told_to_be_lost() {
+    let season = season(FaceName::Aws).await;
+    let found = season.owner.all("/api/cloud/resources?filter=kind%3Dscaling_group").await;
+    let (group, size) = found
+        .iter()
+        .find_map(|group| {
+            Some((id(group), group["attributes"]["desired_size"].as_u64().filter(|size| *size > 1)?))
+        })
+        .expect("a group of several");
+    let disturbs = async |desired: u64| {
+        let path = format!("/api/cloud/resources/{group}/scale?validate_only=true");
+        let plan = season.owner.post(&path, json!({ "desired": desired })).await.expect(200);
+        plan["plan"]["disturbs"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((disturbs(size - 1).await, disturbs(size).await), ("data_loss".to_owned(), "none".to_owned()));
+}
+
+/// One that is told to go on while it waits does so when it is its turn, and not before.
+#[tokio::test(flavor = "multi_thread")]
+async fn pushing_ahead_is_waiting_still() {
+    let season = season(FaceName::Aws).await;
+    let instance = id(&season.one("compute_instance", "running").await);
+    season.run(0.0);
+    let stop = id(&season.ask(&instance, "stop", Value::Null).await.expect(202)["operation"]);
+    let path = format!("/api/cloud/resources/{instance}/start?on_conflict=wait");
+    let start = id(&season.owner.post_empty(&path).await.expect(202)["operation"]);
+    season.until(&start, |operation| operation["state"] == "paused").await;
+    season.owner.post_empty(&format!("/api/operations/{start}/resume")).await.is(202);
+    season.until(&start, |operation| operation["state"] == "running").await;
+    season.run(HASTE);
+    assert_eq!(season.owner.ended(&stop).await["state"], "succeeded");
+    let start = season.owner.ended(&start).await;
+    assert_eq!(start["state"], "succeeded", "{start:#}");
+    assert_eq!(season.now(&instance).await["state"], "running");
 }

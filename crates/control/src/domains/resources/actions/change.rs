@@ -1,7 +1,7 @@
 //! Asking for changes: what is wished is planned from what is known, refused if it cannot be, and handed to an operation.
 //! No cloud is called before the answer; the operation plans again with what the cloud says.
 
-use marquee_clouds::{Action, Change, Disturbance, Observed, RawJson, Undo};
+use marquee_clouds::{Action, Change, Disturbance, Observed, RawJson, Undo, changes::TOKEN_TAG};
 use marquee_db::{Org, Tx};
 use marquee_jobs::{NewOperation, NewStep, Policy, pause_operation, start_operation};
 use marquee_types::{OperationId, OperationState, ProviderId, ResourceId, ResourceKind};
@@ -103,6 +103,7 @@ async fn ask(
             }
             other => other,
         })?;
+    check_text(&wish.change.action)?;
     // Settings that only the cloud can tell are looked at by the operation.
     let standing = assumed(&wish.change.action);
     let steps = plan(&wish, connected.cloud.capabilities(), before, standing.as_ref()).map_err(refused)?;
@@ -122,6 +123,24 @@ async fn ask(
     }
     tx.commit().await?;
     Ok(ChangeStarted { operation: Some(OperationRef { id: operation, state }), plan: shown })
+}
+
+/// Refuses text that cannot be kept, and tags that only Marquee sets.
+fn check_text(action: &Action) -> Result<(), Fault> {
+    let written = serde_json::to_value(action).map_err(|error| Fault::Internal(error.into()))?;
+    if written.to_string().contains("\\u0000") {
+        return Err(Fault::invalid("", "text has no NUL"));
+    }
+    let tags =
+        ["/tags", "/set", "/instance/tags"].map(|place| written.pointer(place).and_then(Value::as_object));
+    let mut keys = tags.into_iter().flatten().flat_map(|tags| tags.keys().map(String::as_str));
+    let removed = written.pointer("/remove").and_then(Value::as_array);
+    let mut removed = removed.into_iter().flatten().filter_map(Value::as_str);
+    let reserved = |key: &str| key.eq_ignore_ascii_case(TOKEN_TAG);
+    if keys.any(reserved) || removed.any(reserved) {
+        return Err(Fault::invalid("/tags", format!("`{TOKEN_TAG}` is Marquee's own")));
+    }
+    Ok(())
 }
 
 /// Starts the operation with its resource in hand, or waiting for it.
@@ -214,6 +233,9 @@ pub async fn instance(call: &Call, disk: ResourceId, id: ResourceId) -> Result<(
     })?;
     if known.resource.kind != ResourceKind::ComputeInstance {
         return Err(Fault::invalid("/instance_id", format!("names a {}", known.resource.kind)));
+    }
+    if let Some(protection) = claims::protection(&mut call.look()?, id).await? {
+        return Err(protected(&protection));
     }
     Ok((known.resource.provider_id, known.resource.native_id))
 }

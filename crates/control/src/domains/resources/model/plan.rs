@@ -78,7 +78,7 @@ pub fn plan(
         change,
         disturbs,
     };
-    let main = step(wish.change.clone(), before, ability.disturbs);
+    let main = step(wish.change.clone(), before, disturbs(&wish.change.action, ability, before));
     let runs = before.is_some_and(|before| before.state == ResourceState::Running);
     if !(ability.needs_stopped && runs) {
         return Ok(vec![main]);
@@ -92,6 +92,17 @@ pub fn plan(
     }
     steps.insert(1, main);
     Ok(steps)
+}
+
+/// What an action does to whoever uses the thing, as the thing stands: instances that a smaller scaling group ends are gone, and
+/// those that are started in their place are others.
+fn disturbs(action: &Action, ability: &Ability, before: Option<&Observed>) -> Disturbance {
+    let Action::SetScale(scale) = action else { return ability.disturbs };
+    let number = |name: &str| before?.attributes.get(name)?.as_u64();
+    let now = number("desired_size").or_else(|| number("instances"));
+    let then = scale.desired.or(scale.max);
+    let fewer = then.is_some_and(|then| now.is_none_or(|now| u64::from(then) < now));
+    if fewer { Disturbance::DataLoss } else { Disturbance::None }
 }
 
 /// The worst that a plan does to whoever uses the things: an instance that is stopped and started again is away for a while.

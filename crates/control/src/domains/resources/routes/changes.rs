@@ -240,10 +240,15 @@ async fn resize(call: Call, body: ResizeResource) -> Started {
     .await
 }
 
-fn named(body: NameCopy) -> Result<Named, Fault> {
-    if body.name.trim().is_empty() || body.name.len() > 200 {
+fn check_name(name: &str) -> Result<(), Fault> {
+    if name.trim().is_empty() || name.len() > 200 {
         return Err(Fault::invalid("/name", "must have 1 to 200 characters"));
     }
+    Ok(())
+}
+
+fn named(body: NameCopy) -> Result<Named, Fault> {
+    check_name(&body.name)?;
     Ok(Named { name: body.name, tags: body.tags })
 }
 
@@ -267,6 +272,7 @@ async fn image(call: Call, body: NameCopy) -> Started {
 }
 
 async fn restore(call: Call, body: RestoreResource) -> Started {
+    check_name(&body.name)?;
     on(call, |resource| match (resource.kind, body.time) {
         (ResourceKind::DatabaseSnapshot, None) => {
             Ok(Action::RestoreSnapshot(RestoreSpec { name: body.name, size: body.size, tags: body.tags }))
@@ -285,6 +291,7 @@ async fn restore(call: Call, body: RestoreResource) -> Started {
 }
 
 async fn replicate(call: Call, body: RestoreResource) -> Started {
+    check_name(&body.name)?;
     if body.time.is_some() {
         return Err(Fault::invalid("/time", "a replica is always as its origin is"));
     }

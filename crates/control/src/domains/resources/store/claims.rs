@@ -21,12 +21,19 @@ const WAIT: &str = "
 
 const LET_GO: &str = "DELETE FROM resource_claims WHERE operation_id = $1 RETURNING resource_id, held";
 
+// Locked before it is chosen: one that is just being given up is passed over, and the next one is chosen.
 const NEXT: &str = "
     UPDATE resource_claims c SET held = true
      WHERE c.resource_id = $1
        AND c.operation_id = (SELECT operation_id FROM resource_claims
-                              WHERE resource_id = $1 AND NOT held ORDER BY created_at, operation_id LIMIT 1)
+                              WHERE resource_id = $1 AND NOT held ORDER BY created_at, operation_id LIMIT 1
+                                FOR UPDATE)
     RETURNING operation_id";
+
+const TAKE_UP: &str = "
+    UPDATE resource_claims c SET held = true
+     WHERE c.operation_id = $1 AND NOT c.held
+       AND NOT EXISTS (SELECT FROM resource_claims other WHERE other.resource_id = c.resource_id AND other.held)";
 
 const WAITS: &str = "SELECT true FROM resource_claims WHERE operation_id = $1 AND NOT held LIMIT 1";
 
@@ -91,8 +98,17 @@ pub async fn let_go(tx: &mut Tx<Org>, operation: OperationId) -> Result<Vec<Oper
     Ok(ready)
 }
 
+/// Takes in hand whatever an operation waits for and nobody has; whether it still waits for something.
+pub async fn take_up(tx: &mut Tx<Org>, operation: OperationId) -> Result<bool, DbError> {
+    if !waits(tx, operation).await? {
+        return Ok(false);
+    }
+    tx.execute(TAKE_UP, &[&operation.uuid()]).await?;
+    waits(tx, operation).await
+}
+
 /// Whether an operation waits for a resource.
-pub async fn waits(tx: &mut Tx<Org>, operation: OperationId) -> Result<bool, DbError> {
+async fn waits(tx: &mut Tx<Org>, operation: OperationId) -> Result<bool, DbError> {
     Ok(tx.query_opt(WAITS, &[&operation.uuid()]).await?.is_some())
 }
 

@@ -17,7 +17,7 @@ use marquee_jobs::{
     NewStep, OperationKind, OperationOutcome, PauseOutcome, StepContext, StepDone, StepError,
     resume_operation,
 };
-use marquee_types::ResourceKind;
+use marquee_types::{ResourceId, ResourceKind};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ struct Changed {
     /// The vendor's id of what was changed or made.
     native_id: String,
     /// What it is here.
-    resource_id: marquee_types::ResourceId,
+    resource_id: ResourceId,
     /// Why the inventory does not show it before the next sync.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     not_read_back: Option<String>,
@@ -86,23 +86,32 @@ impl ChangeOperation {
         Self { app, unseen }
     }
 
+    /// Waits until the operation has its resources in hand. It has, unless it was made to go on while it waited for another.
+    async fn take_turn(&self, ctx: &StepContext) -> Result<(), StepError> {
+        let mut wait = LOOKS.0;
+        loop {
+            let mut tx = ctx.org()?;
+            ctx.fence(&mut tx).await?;
+            let waits = claims::take_up(&mut tx, ctx.operation).await?;
+            tx.commit().await?;
+            if !waits {
+                return Ok(());
+            }
+            if ctx.cancelled() {
+                return Err(StepError::permanent("cancelled", "It was cancelled while it waited."));
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LOOKS.1);
+        }
+    }
+
     /// Looks how things stand, and adds the steps.
     async fn plan(&self, ctx: &StepContext) -> Result<StepDone, StepError> {
+        self.take_turn(ctx).await?;
         let mut tx = ctx.org()?;
-        if claims::waits(&mut tx, ctx.operation).await? {
-            return Err(StepError::pause(
-                "resource_busy",
-                "It waits for the operations that have its resources in hand.",
-            ));
-        }
         let input: ChangeInput = read(&ctx.operation_input)?;
         for resource in input.wishes.iter().filter_map(|wish| wish.resource_id) {
-            // It may have come while the operation waited for another.
-            if let Some(protection) = claims::protection(&mut tx, resource).await? {
-                let detail =
-                    format!("It is protected by {}: {}.", protection.protected_by, protection.reason);
-                return Err(StepError::permanent("resource_protected", detail));
-            }
+            unprotected(&mut tx, resource).await?;
         }
         drop(tx);
         let mut steps = Vec::new();
@@ -129,9 +138,13 @@ impl ChangeOperation {
     /// Makes one change.
     async fn make(&self, ctx: &StepContext) -> Result<StepDone, StepError> {
         let step: PlannedStep = read(&ctx.input)?;
+        // What has begun is carried through.
+        if let (1, Some(resource)) = (ctx.attempt, step.resource_id) {
+            unprotected(&mut ctx.org()?, resource).await?;
+        }
         let connected = open(&self.app, ctx, step.provider_id).await?;
         let token = token(ctx, "")?;
-        let native_id = carry_out(ctx, &connected, &step.change, &token, || ctx.cancelled()).await?;
+        let native_id = carry_out(&connected, &step.change, &token).await?;
         let kind = kind(&step.change);
         let not_read_back = self.read_back(ctx, &connected, &step, kind, &native_id).await?;
         let resource_id = resource_id(step.provider_id, kind, &native_id);
@@ -156,8 +169,14 @@ impl ChangeOperation {
             },
         };
         let connected = open(&self.app, ctx, step.provider_id).await?;
-        // Whoever asked for the end asked for this.
-        let native_id = carry_out(ctx, &connected, &back, &token(ctx, "-undo")?, || false).await?;
+        let taken = carry_out(&connected, &back, &token(ctx, "-undo")?).await;
+        let native_id = taken.map_err(|error| match &*error.code {
+            // The vendor may still be at what is to be taken back.
+            "conflict" => StepError { retry: marquee_jobs::Retry::Backoff, ..error },
+            // Who may not take it back is not waited for: what is left is reported.
+            "permission_denied" => StepError { retry: marquee_jobs::Retry::Never, ..error },
+            _ => error,
+        })?;
         self.read_back(ctx, &connected, &step, kind(&back), &native_id).await.map(drop)
     }
 
@@ -256,6 +275,13 @@ impl OperationKind for ChangeOperation {
     }
 }
 
+/// Refuses what was protected since the change was asked for: it may have waited for another, or been paused.
+async fn unprotected(tx: &mut Tx<Org>, resource: ResourceId) -> Result<(), StepError> {
+    let Some(protection) = claims::protection(tx, resource).await? else { return Ok(()) };
+    let detail = format!("It is protected by {}: {}.", protection.protected_by, protection.reason);
+    Err(StepError::permanent("resource_protected", detail))
+}
+
 /// How a thing stands, and the settings that a wish would replace.
 async fn look_before(
     connected: &Connected,
@@ -281,14 +307,10 @@ async fn look_before(
     Ok((Some(before), standing))
 }
 
-/// Begins a change and looks at it until it is over, or until it is `unwanted`; the id of the thing.
-async fn carry_out(
-    ctx: &StepContext,
-    connected: &Connected,
-    change: &Change,
-    token: &Token,
-    unwanted: impl Fn() -> bool + Send,
-) -> Result<String, StepError> {
+/// Begins a change and looks at it until it is over; the id of the thing. A change that is under way is let to its end, also when
+/// the operation is to stop: a vendor refuses to take back what it is still doing. A worker that ends is ended here, and the
+/// next begins the change again with the same token.
+async fn carry_out(connected: &Connected, change: &Change, token: &Token) -> Result<String, StepError> {
     let changes = changes(&*connected.cloud)?;
     let ticket = changes.begin(change, token).await.map_err(|error| step_error(&error))?;
     let until = tokio::time::Instant::now() + LONGEST;
@@ -308,15 +330,6 @@ async fn carry_out(
                 LONGEST.as_secs() / 3600
             );
             return Err(StepError::permanent("deadline", detail));
-        }
-        if unwanted() {
-            return Err(StepError::permanent("cancelled", "it was cancelled while it was under way"));
-        }
-        if ctx.stopping() {
-            return Err(StepError::transient(
-                "interrupted",
-                "this worker is being stopped; another takes it up",
-            ));
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LOOKS.1);
