@@ -22,7 +22,8 @@ fn the_commands_of_the_guide_are_understood() {
         let command = command.split(" > ").next().unwrap_or(command);
         let Some(words) = command.trim().strip_prefix("marquee ") else { continue };
         let words = split(words);
-        let result = crate::support::client()
+        let result = marquee_cli::Client::embedded()
+            .unwrap()
             .command()
             .try_get_matches_from(std::iter::once("marquee".to_owned()).chain(words.clone()));
         if let Err(error) = result {
