@@ -218,6 +218,10 @@ mod tests {
         for name in ActionName::ALL.iter().copied() {
             let mut written = serde_json::json!({ "do": name, "size": "s", "size_gib": 2, "enabled": false,
                 "rules": [], "blocked": false, "instance": "i", "time": "2026-01-01T00:00:00Z", "name": "n" });
+            if name == ActionName::CreateScalingGroup {
+                // There it is what instances are like.
+                written["instance"] = serde_json::json!({});
+            }
             let action = loop {
                 match serde_json::from_value::<Action>(written.clone()) {
                     Ok(action) => break action,
