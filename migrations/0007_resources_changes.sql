@@ -22,6 +22,22 @@ CREATE UNIQUE INDEX resource_claims_held ON resource_claims (organization_id, re
 CREATE INDEX resource_claims_operation ON resource_claims (organization_id, operation_id);
 SELECT protect_tenant_table('resource_claims');
 
+CREATE TABLE bulk_changes (
+    organization_id uuid    NOT NULL,
+    operation_id    uuid    NOT NULL,
+    position        integer NOT NULL CHECK (position >= 0),
+    change_id       uuid    NOT NULL,
+    PRIMARY KEY (organization_id, operation_id, position),
+    FOREIGN KEY (organization_id, operation_id) REFERENCES operations (organization_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (organization_id, change_id) REFERENCES operations (organization_id, id) ON DELETE CASCADE
+);
+COMMENT ON TABLE bulk_changes IS 'Which operation changes one resource for which step of an operation that changes many.';
+COMMENT ON COLUMN bulk_changes.operation_id IS 'The operation that changes many.';
+COMMENT ON COLUMN bulk_changes.position IS 'Its step.';
+COMMENT ON COLUMN bulk_changes.change_id IS 'The operation that changes one.';
+CREATE INDEX bulk_changes_change ON bulk_changes (organization_id, change_id);
+SELECT protect_tenant_table('bulk_changes');
+
 CREATE DOMAIN protection_reason AS text CHECK (length(VALUE) BETWEEN 1 AND 500);
 
 CREATE TABLE resource_protections (

@@ -262,6 +262,11 @@ pub static NOUNS: &[Noun] = &[
   marquee resources resize res_01989f2c… --size m7i.xlarge --validate-only",
             ),
             ("stop", "  marquee resources stop res_01989f2c… --yes --wait"),
+            (
+                "bulk-stop",
+                "  marquee resources bulk-stop --filter 'kind = compute_instance AND tags.env = staging' \\
+      --expect-count 12",
+            ),
             ("snapshot", "  marquee resources snapshot res_01989f2c… --name before-saturday"),
             ("protect", "  marquee resources protect res_01989f2c… --reason 'serves Saturday'"),
         ],
@@ -298,8 +303,34 @@ pub static NOUNS: &[Noun] = &[
                 "wait",
                 "  marquee operations wait op_01989f2c…\n  marquee operations wait op_01989f2c… --timeout 600",
             ),
-            ("list", "  marquee operations list --filter 'done = false'"),
+            (
+                "list",
+                "  marquee operations list --filter 'done = false'
+  marquee operations list --filter 'state = awaiting_approval'",
+            ),
+            ("approve", "  marquee operations approve op_01989f2c… --reason 'after the rehearsal'"),
+            ("reject", "  marquee operations reject op_01989f2c… --reason 'not on a Saturday'"),
         ],
+        ..BLANK
+    },
+    Noun {
+        name: "approval-policies",
+        singular: "approval policy",
+        about: "Which changes need the approval of a second person",
+        columns: &[
+            ("ID", "id"),
+            ("NAME", "name"),
+            ("APPROVER", "approver_role"),
+            ("ACTIONS", "actions"),
+            ("FILTER", "filter"),
+            ("EXPIRES AFTER", "expires_after_seconds"),
+        ],
+        examples: &[(
+            "create",
+            "  marquee approval-policies create --name 'two for production' --approver-role manager \\
+      --filter 'tags.env = \"production\"'",
+        )],
+        removal: "Changes that await approval still do.",
         ..BLANK
     },
     Noun {

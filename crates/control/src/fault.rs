@@ -197,11 +197,22 @@ pub const CODES: &[(&str, u16, &str)] = &[
         "The first request with this key took effect, but its answer could not be kept: a crash, or a database that went away.",
     ),
     ("operation_done", 409, "The operation has already ended."),
-    ("operation_state", 409, "The operation is not in a state in which it could be paused or resumed."),
+    (
+        "operation_state",
+        409,
+        "The operation is not in a state in which it could be paused, resumed or approved.",
+    ),
+    ("approval_expired", 409, "The request for approval is over; ask for the change anew."),
+    ("too_many", 409, "There are as many of these as there may be; the detail says how many."),
     (
         "resource_busy",
         409,
         "Another operation has the resource in hand; ask again later, or with `on_conflict=wait`.",
+    ),
+    (
+        "count_differs",
+        409,
+        "The filter finds more or fewer resources than `expect_count` says; nothing was done.",
     ),
     ("resource_protected", 409, "The resource is protected; the detail says by whom and why."),
     ("not_protected", 409, "The resource is not protected."),

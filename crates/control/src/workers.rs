@@ -14,8 +14,10 @@ pub fn workers(app: &App) -> Workers {
     let registry = Registry::new()
         .operation(resources::SyncOperation::new(app.clone()))
         .operation(resources::ChangeOperation::new(app.clone()))
+        .operation(resources::BulkOperation)
         .job(resources::RetireProvider::new(app.clone()))
         .reconciler(resources::Scheduler::new(app.clone()))
+        .reconciler(resources::ApprovalExpiry::new(app.clone()))
         .reconciler(identity::CleanUp);
     let lease = Duration::from_secs(app.config.worker_lease_seconds.into());
     let limits = Limits { lease, ..Limits::default() };

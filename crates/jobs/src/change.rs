@@ -214,13 +214,22 @@ impl Step {
     /// Notes the failure and, if it may be tried again, when.
     fn wait_after(&mut self, error: &StepError, patience: Patience<'_>, now: DateTime<Utc>) -> Verdict {
         self.error = Some(error.to_json());
+        if let Retry::Later(wait) = error.retry {
+            // A look is no attempt.
+            let starts =
+                if self.state == StepState::Undoing { &mut self.undo_attempt } else { &mut self.attempt };
+            *starts = (*starts - 1).max(1);
+            self.state = StepState::Pending;
+            self.retry_at = Some(later(now, wait));
+            return Verdict::Again;
+        }
         self.failures += 1;
         self.state = StepState::Pending;
         let wait = match error.retry {
             Retry::Never => return Verdict::GiveUp,
             Retry::Pause => return Verdict::Again,
             _ if self.failures >= i32::from(patience.attempts) => return Verdict::GiveUp,
-            Retry::After(wait) => wait,
+            Retry::After(wait) | Retry::Later(wait) => wait,
             Retry::Backoff => patience.backoff.delay(self.failures.unsigned_abs(), patience.jitter),
         };
         self.retry_at = Some(later(now, wait));

@@ -18,6 +18,9 @@ pub enum Retry {
     Backoff,
     /// Not before that time has passed, as long as attempts are left.
     After(Duration),
+    /// It is not over, and it has not failed: look again when that time has passed. No attempt is used up, and
+    /// meanwhile the worker is free for others. The detail says what it waits for.
+    Later(Duration),
     /// A person has to repair something first: the operation pauses at the step boundary with the detail as
     /// its reason. A job cannot pause and becomes a dead letter, which can be retried.
     Pause,
@@ -51,6 +54,11 @@ impl StepError {
     /// A failure that says how long to wait.
     pub fn after(wait: Duration, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self { code: code.into(), detail: detail.into(), retry: Retry::After(wait) }
+    }
+
+    /// No failure: it waits for something, and is to be looked at again.
+    pub fn later(wait: Duration, detail: impl Into<String>) -> Self {
+        Self { code: "waiting".into(), detail: detail.into(), retry: Retry::Later(wait) }
     }
 
     /// A failure that a person has to repair; `detail` is the reason that the paused operation shows.

@@ -57,9 +57,10 @@ pub use crate::{
     kind::{OperationKind, OperationOutcome, StepContext, StepDone, StepOutcome},
     lease::{Lease, lease_was_lost},
     operation::{
-        CancelOutcome, NewOperation, NewStep, OPERATIONS_CHANNEL, PauseOutcome, Policy, Started,
-        cancel_operation, find_operation, operation_steps, pause_operation, resume_operation,
-        start_operation, wait_operation,
+        ApprovalOutcome, CancelOutcome, NewOperation, NewStep, OPERATIONS_CHANNEL, PauseOutcome, Policy,
+        Started, approve_operation, cancel_operation, find_operation, hasten_step, operation_steps,
+        pause_operation, propose_operation, refuse_operation, resume_operation, start_operation,
+        wait_operation,
     },
     reconciler::{ReconcileContext, Reconciler, Summary, nudge},
     record::{OperationRow, StepRow},

@@ -140,6 +140,7 @@ impl World {
             1 | 2 => Some(StepError::transient("busy", "Busy.")),
             3 => Some(StepError::pause("locked", "Locked.")),
             4 => Some(StepError::after(Duration::from_mins(1), "throttled", "Slowly.")),
+            5 => Some(StepError::later(Duration::from_secs(10), "It waits.")),
             _ => None,
         };
         // Work may be done however it is answered; a success is always true.

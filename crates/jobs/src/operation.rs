@@ -110,15 +110,65 @@ pub enum PauseOutcome {
     NotFound,
 }
 
+/// What approving or refusing an operation led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApprovalOutcome {
+    /// It begins; or it ends without having begun.
+    Accepted,
+    /// It does not await approval.
+    Refused(OperationState),
+    /// There is none with this id in the organization.
+    NotFound,
+}
+
 /// Starts an operation, or joins the one under way with the same key. It exists if and when the transaction
 /// commits.
 pub async fn start_operation(tx: &mut Tx<Org>, operation: NewOperation) -> Result<Started, DbError> {
-    let started = record::insert(tx, &operation).await?;
+    let started = record::insert(tx, &operation, OperationState::Pending).await?;
     if let Started::New(id) = started {
         wake_workers(tx);
         announce(tx, id);
     }
     Ok(started)
+}
+
+/// Writes an operation down that somebody has to approve first: nothing drives it until [`approve_operation`].
+pub async fn propose_operation(tx: &mut Tx<Org>, operation: NewOperation) -> Result<Started, DbError> {
+    let started = record::insert(tx, &operation, OperationState::AwaitingApproval).await?;
+    if let Started::New(id) = started {
+        announce(tx, id);
+    }
+    Ok(started)
+}
+
+/// Lets an operation begin that awaits approval.
+pub async fn approve_operation(tx: &mut Tx<Org>, id: OperationId) -> Result<ApprovalOutcome, DbError> {
+    match record::lock(tx, id).await? {
+        None => Ok(ApprovalOutcome::NotFound),
+        Some(OperationState::AwaitingApproval) => {
+            record::approve(tx, id).await?;
+            drive(tx, id).await?;
+            Ok(ApprovalOutcome::Accepted)
+        }
+        Some(state) => Ok(ApprovalOutcome::Refused(state)),
+    }
+}
+
+/// Ends an operation that awaits approval, as cancelled and with `error` as the reason: `{"code", "detail"}`.
+pub async fn refuse_operation(
+    tx: &mut Tx<Org>,
+    id: OperationId,
+    error: Value,
+) -> Result<ApprovalOutcome, DbError> {
+    match record::lock(tx, id).await? {
+        None => Ok(ApprovalOutcome::NotFound),
+        Some(OperationState::AwaitingApproval) => {
+            record::refuse(tx, id, &error).await?;
+            drive(tx, id).await?;
+            Ok(ApprovalOutcome::Accepted)
+        }
+        Some(state) => Ok(ApprovalOutcome::Refused(state)),
+    }
 }
 
 /// Asks an operation to stop at the next step boundary. Asking twice is no error.
@@ -137,6 +187,13 @@ pub async fn cancel_operation(tx: &mut Tx<Org>, id: OperationId) -> Result<Cance
             Ok(CancelOutcome::Done(state))
         }
     }
+}
+
+/// Has a step that waits ([`crate::StepError::later`]) looked at now rather than when its time has passed.
+pub async fn hasten_step(tx: &mut Tx<Org>, id: OperationId, position: i32) -> Result<(), DbError> {
+    record::hasten_step(tx, id, position).await?;
+    wake_workers(tx);
+    Ok(())
 }
 
 /// Asks an operation to pause at the next step boundary, for a reason that it then shows.

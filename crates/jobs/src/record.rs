@@ -75,8 +75,8 @@ pub struct StepRow {
 
 const INSERT: &str = "
 INSERT INTO operations (organization_id, id, kind, target, input, policy, parallel, dedup_key, requested_by,
-                        request_id, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                        request_id, created_at, state)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (organization_id, kind, dedup_key) WHERE dedup_key IS NOT NULL AND NOT done DO NOTHING";
 
 const FIND_DUPLICATE: &str = "
@@ -88,8 +88,12 @@ SELECT $1, $2, step.position, step.name, step.input
 FROM unnest($3::integer[], $4::text[], $5::jsonb[]) AS step (position, name, input)
 ON CONFLICT (organization_id, operation_id, position) DO NOTHING";
 
-/// Inserts an operation with its steps and its driver, or finds the one with its key.
-pub(crate) async fn insert(tx: &mut Tx<Org>, new: &NewOperation) -> Result<Started, DbError> {
+/// Inserts an operation with its steps and, unless it awaits approval, its driver; or finds the one with its key.
+pub(crate) async fn insert(
+    tx: &mut Tx<Org>,
+    new: &NewOperation,
+    state: OperationState,
+) -> Result<Started, DbError> {
     let (organization, request_id) = origin(tx);
     let id = OperationId::new();
     let (policy, parallel) = match new.policy {
@@ -113,6 +117,7 @@ pub(crate) async fn insert(tx: &mut Tx<Org>, new: &NewOperation) -> Result<Start
                     &new.requested_by,
                     &request_id,
                     &now,
+                    &state.as_str(),
                 ],
             )
             .await?;
@@ -128,7 +133,9 @@ pub(crate) async fn insert(tx: &mut Tx<Org>, new: &NewOperation) -> Result<Start
     let inputs: Vec<&Value> = new.steps.iter().map(|step| &step.input).collect();
     let positions: Vec<i32> = (0..).take(names.len()).collect();
     tx.execute(INSERT_STEPS, &[&organization, &id.uuid(), &positions, &names, &inputs]).await?;
-    insert_driver(tx, id, new.kind).await?;
+    if state == OperationState::Pending {
+        insert_driver(tx, id, new.kind).await?;
+    }
     Ok(Started::New(id))
 }
 
@@ -142,6 +149,20 @@ async fn insert_driver(tx: &mut Tx<Org>, id: OperationId, kind: &str) -> Result<
 const HASTEN_DRIVER: &str = "
 UPDATE jobs SET state = 'ready', run_at = $4
 WHERE organization_id = $1 AND kind = $2 AND dedup_key = $3 AND state = 'waiting'";
+
+const HASTEN_STEP: &str = "
+UPDATE operation_steps SET retry_at = NULL
+WHERE organization_id = $1 AND operation_id = $2 AND position = $3 AND state = 'pending' AND retry_at IS NOT NULL";
+
+/// A step that waits is due, and a driver that sleeps until then wakes. A driver that is awake looks when the time has passed.
+pub(crate) async fn hasten_step(tx: &mut Tx<Org>, id: OperationId, position: i32) -> Result<(), DbError> {
+    let owner = organization(tx);
+    let Some(row) = tx.query_opt(KIND, &[&owner, &id.uuid()]).await? else { return Ok(()) };
+    let kind = driver_kind(row.get(0));
+    tx.execute(HASTEN_STEP, &[&owner, &id.uuid(), &position]).await?;
+    let now = tx.clock().now();
+    tx.execute(HASTEN_DRIVER, &[&owner, &kind, &id.to_string(), &now]).await.map(drop)
+}
 
 const KIND: &str = "SELECT kind FROM operations WHERE organization_id = $1 AND id = $2";
 
@@ -169,6 +190,21 @@ UPDATE operations SET state = 'cancelling', pause_reason = NULL WHERE organizati
 /// The operation, locked before, is to stop.
 pub(crate) async fn request_cancel(tx: &mut Tx<Org>, id: OperationId) -> Result<(), DbError> {
     tx.execute(CANCEL, &[&organization(tx), &id.uuid()]).await.map(drop)
+}
+
+const APPROVE: &str = "UPDATE operations SET state = 'pending' WHERE organization_id = $1 AND id = $2";
+
+/// The operation, locked before, need not await approval any longer.
+pub(crate) async fn approve(tx: &mut Tx<Org>, id: OperationId) -> Result<(), DbError> {
+    tx.execute(APPROVE, &[&organization(tx), &id.uuid()]).await.map(drop)
+}
+
+const REFUSE: &str = "
+UPDATE operations SET state = 'cancelling', error = $3 WHERE organization_id = $1 AND id = $2";
+
+/// The operation, locked before, is to end for that reason.
+pub(crate) async fn refuse(tx: &mut Tx<Org>, id: OperationId, error: &Value) -> Result<(), DbError> {
+    tx.execute(REFUSE, &[&organization(tx), &id.uuid(), error]).await.map(drop)
 }
 
 const PAUSE: &str = "UPDATE operations SET pause_reason = $3 WHERE organization_id = $1 AND id = $2";

@@ -98,7 +98,7 @@ async fn fail(
         return settle(inner, "dead", || queue::bury(&inner.db, &job.lease, &inner.clock, error)).await;
     }
     let wait = match error.retry {
-        Retry::After(wait) => wait,
+        Retry::After(wait) | Retry::Later(wait) => wait,
         _ => backoff.delay(job.attempt.unsigned_abs(), &inner.jitter),
     };
     tracing::info!(job = %job.lease.job, kind, code, detail = %error.detail, ?wait, "a job failed and is tried again");

@@ -137,6 +137,8 @@ ids! {
     SyncId = "syn";
     /// A long-running change.
     OperationId = "op";
+    /// A rule that says which changes need a second person.
+    ApprovalPolicyId = "apl";
     /// One durable job.
     JobId = "job";
     /// One line of the audit log.

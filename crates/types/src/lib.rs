@@ -21,8 +21,8 @@ pub mod words;
 
 pub use clock::Clock;
 pub use id::{
-    ApiKeyId, AuditEntryId, JobId, OperationId, OrganizationId, ProviderId, RequestId, ResourceId, SessionId,
-    SyncId, UserId,
+    ApiKeyId, ApprovalPolicyId, AuditEntryId, JobId, OperationId, OrganizationId, ProviderId, RequestId,
+    ResourceId, SessionId, SyncId, UserId,
 };
 pub use operation::OperationState;
 pub use permission::{Permission, PermissionSet};

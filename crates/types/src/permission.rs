@@ -35,6 +35,9 @@ crate::words! {
         OperationsCancel = "operations.cancel",
         OperationsPause = "operations.pause",
         OperationsResume = "operations.resume",
+        OperationsApprove = "operations.approve",
+        ApprovalPoliciesRead = "approval_policies.read",
+        ApprovalPoliciesManage = "approval_policies.manage",
         AuditRead = "audit.read",
     }
 }

@@ -26,6 +26,6 @@ pub use actor::{Actor, Credential, Principal, RequestMeta};
 pub use call::{Call, PublicCall};
 pub use decode::OnConflict;
 pub use endpoint::{Access, Endpoint, NoBody, NoContent, NoQuery, RateClass};
-pub use paging::{Page, Paging};
+pub use paging::{ListQuery, Page, Paging};
 pub use reply::Reply;
 pub use router::router;

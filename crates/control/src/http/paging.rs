@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use utoipa::{
-    PartialSchema, ToSchema,
+    IntoParams, PartialSchema, ToSchema,
     openapi::{
         Ref, RefOr,
         schema::{ArrayBuilder, ObjectBuilder, Schema, Type},
@@ -24,6 +24,16 @@ use crate::{app::App, fault::Fault};
 pub const MAX_LIMIT: u32 = 200;
 /// The page when nothing is asked.
 pub const DEFAULT_LIMIT: u32 = 50;
+
+/// Which page of a list that takes nothing else.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// How many at most: 1 to 200, 50 unless told.
+    pub limit: Option<u32>,
+    /// Goes on where the page before ended.
+    pub cursor: Option<String>,
+}
 
 /// One page of a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 use super::{
     actions, store,
     wire::{
-        ApiKey, ChangePassword, CreateApiKey, CreateMember, CreatedApiKey, ListQuery, LoggedIn, Login, Me,
-        Member, Organization, OrganizationRef, Session, SessionsQuery, UpdateMember, UpdateOrganization,
+        ApiKey, ChangePassword, CreateApiKey, CreateMember, CreatedApiKey, LoggedIn, Login, Me, Member,
+        Organization, OrganizationRef, Session, SessionsQuery, UpdateMember, UpdateOrganization,
     },
 };
 use crate::{
     fault::Fault,
-    http::{Call, Credential, Endpoint, NoBody, NoContent, NoQuery, Page, Paging, PublicCall, Reply},
+    http::{
+        Call, Credential, Endpoint, ListQuery, NoBody, NoContent, NoQuery, Page, Paging, PublicCall, Reply,
+    },
 };
 
 /// The rows of the ledger.

@@ -233,16 +233,6 @@ pub struct CreatedApiKey {
     pub secret: ShownOnce,
 }
 
-/// A page of a list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct ListQuery {
-    /// How many at most: 1 to 200, 50 unless told.
-    pub limit: Option<u32>,
-    /// Goes on where the page before ended.
-    pub cursor: Option<String>,
-}
-
 /// A page of sessions.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

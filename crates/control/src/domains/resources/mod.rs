@@ -27,6 +27,7 @@
 //! * **All or nothing.** If a step fails, those before it are taken back, in reverse; what cannot be is reported.
 //! * **One at a time.** A resource is in the hand of one operation; a second is refused, or waits if its caller says so.
 //! * A **protected** resource is not changed; lifting the protection is a call of its own.
+//! * What an **approval policy** applies to is begun when a second person has approved it; until then it has nothing in hand.
 //!
 //! [`workers`] lists and compares; [`store`] has all the SQL, and the language of lists.
 
@@ -39,5 +40,6 @@ mod workers;
 
 pub use routes::routes;
 pub use workers::{
-    ChangeOperation, RetireProvider, SCHEDULER, Scheduler, SyncOperation, retire, retire_in_any_case,
+    ApprovalExpiry, BulkOperation, ChangeOperation, RetireProvider, SCHEDULER, Scheduler, SyncOperation,
+    retire, retire_in_any_case,
 };

@@ -143,6 +143,7 @@ impl Stock {
                 owner.post(&path, json!({ "reason": "Saturday" })).await.expect(200);
                 with(&self.resource, None)
             }
+            id if id.starts_with("resources.bulk_") => self.changing_many(row),
             id if id.starts_with("resources.") && row.waits => self.changing(row),
             "syncs.get" => with(&self.sync, None),
             "operations.get" | "operations.wait" => with(&self.operation, None),
@@ -156,9 +157,29 @@ impl Stock {
                 owner.post(&format!("/api/operations/{operation}/pause"), pause).await.expect(202);
                 with(&operation, None)
             }
+            "approval_policies.create" => plain(Some(self.new_policy("nothing"))),
+            "approval_policies.get" | "approval_policies.delete" => {
+                let policy = self.new_policy("nothing");
+                with(&id(&owner.post("/api/approval-policies", policy).await.expect(201)), None)
+            }
+            "operations.approval" => with(&self.proposed_operation(owner).await, None),
+            "operations.approve" => with(&self.proposed_operation(owner).await, Some(json!({}))),
+            "operations.reject" => {
+                with(&self.proposed_operation(owner).await, Some(json!({ "reason": "not on a Saturday" })))
+            }
             _ if row.audit.is_none() && !row.path.contains('{') => plain(None),
             other => panic!("{other} has no fixture: add one here"),
         }
+    }
+
+    /// A change of all of a kind that begins and does not end.
+    fn changing_many(&self, row: &Endpoint) -> Prepared {
+        let filter = format!("id = {}", self.stuck.resources["compute_instance"]);
+        let mut body = json!({ "filter": filter, "expect_count": 1 });
+        if row.id == "resources.bulk_tag" {
+            body["tags"] = json!({ "venue": "barn" });
+        }
+        Prepared { path: row.path.to_owned(), body: Some(body) }
     }
 
     /// A change that begins and does not end.
@@ -216,6 +237,26 @@ impl Stock {
         let mut body = self.account.provider(&self.unique("spare"), &["eu-west-1"]);
         body["verify"] = Value::from(false);
         id(&owner.post("/api/cloud/providers", body).await.expect(201))
+    }
+
+    /// An approval policy for whatever is of that name.
+    fn new_policy(&self, named: &str) -> Value {
+        json!({ "name": self.unique("policy"), "filter": format!("name = \"{named}\""), "approver_role": "manager" })
+    }
+
+    /// An operation that an engineer asked for and that somebody else has to approve.
+    async fn proposed_operation(&self, owner: &Client) -> String {
+        let name = self.unique("approved");
+        owner.post("/api/approval-policies", self.new_policy(&name)).await.is(201);
+        let mut member = self.new_member();
+        member["role"] = json!("engineer");
+        let login = json!({ "email": member["email"], "password": PASSWORD });
+        owner.post("/api/members", member).await.is(201);
+        let session = owner.anonymous().post("/api/auth/login", login).await.expect(200);
+        let engineer = owner.with_token(session["token"].as_str().unwrap());
+        let disk = json!({ "provider_id": self.stuck.provider, "kind": "disk", "region": "eu-west-1",
+            "spec": { "name": name, "zone": "eu-west-1a", "size_gib": 8 } });
+        id(&engineer.post("/api/cloud/resources", disk).await.expect(202)["operation"])
     }
 
     /// An operation that runs until it is cancelled: its cloud accepts the connection and says nothing.

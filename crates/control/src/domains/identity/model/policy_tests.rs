@@ -13,12 +13,12 @@ use super::*;
 #[test]
 fn the_role_matrix_is_the_one_that_was_agreed() {
     let policies = RolePolicies::load().unwrap();
-    let mut matrix = format!("{:<22}", "permission");
+    let mut matrix = format!("{:<26}", "permission");
     for role in Role::ALL {
         write!(matrix, "{role:<10}").unwrap();
     }
     for permission in Permission::ALL {
-        write!(matrix, "\n{permission:<22}").unwrap();
+        write!(matrix, "\n{permission:<26}").unwrap();
         for role in Role::ALL {
             let mark = if policies.of(*role).contains(*permission) { "yes" } else { "-" };
             write!(matrix, "{mark:<10}").unwrap();

@@ -1,20 +1,25 @@
 //! Asking for changes: what is wished is planned from what is known, refused if it cannot be, and handed to an operation.
 //! No cloud is called before the answer; the operation plans again with what the cloud says.
 
-use marquee_clouds::{Action, Change, Disturbance, Observed, RawJson, Undo, changes::TOKEN_TAG};
+use marquee_clouds::{Action, Change, Observed, RawJson, Undo, changes::TOKEN_TAG};
 use marquee_db::{Org, Tx};
-use marquee_jobs::{NewOperation, NewStep, Policy, pause_operation, start_operation};
+use marquee_jobs::propose_operation;
 use marquee_types::{OperationId, OperationState, ProviderId, ResourceId, ResourceKind};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::{
     model::plan::{PlannedStep, Refusal, Wish, plan, worst},
     store::{claims, read},
     wire::{
-        ChangeStarted, CreateResource, OperationRef, Plan, PlanStep, Protect, Protection, Resource, Taking,
+        ApprovalNeeded, ChangeStarted, CreateResource, OperationRef, Plan, PlanStep, Protect, Protection,
+        Resource, Taking,
     },
-    workers::{CHANGE, ChangeInput, PLAN},
+    workers::ChangeInput,
+};
+use super::{
+    approvals,
+    launch::{Launched, launch, one_change},
 };
 use crate::{
     domains::{audit, providers},
@@ -107,7 +112,8 @@ async fn ask(
     // Settings that only the cloud can tell are looked at by the operation.
     let standing = assumed(&wish.change.action);
     let steps = plan(&wish, connected.cloud.capabilities(), before, standing.as_ref()).map_err(refused)?;
-    let shown = shown(&steps);
+    let approval = approvals::needed(&mut tx, &wish, before, &steps).await?;
+    let shown = shown(&steps, approval);
     if let Some(resource) = wish.resource_id
         && let Some(protection) = claims::protection(&mut tx, resource).await?
     {
@@ -116,7 +122,7 @@ async fn ask(
     if !providers::lock_connected(&mut tx, wish.provider_id).await? {
         return Err(Fault::NotFound("provider"));
     }
-    let (operation, state) = start(call, &mut tx, wish, shown.disturbs, target).await?;
+    let (operation, state) = start(call, &mut tx, wish, &shown, target).await?;
     if call.validate_only {
         tx.rollback().await?;
         return Ok(ChangeStarted { operation: None, plan: shown });
@@ -126,7 +132,7 @@ async fn ask(
 }
 
 /// Refuses text that cannot be kept, and tags that only Marquee sets.
-fn check_text(action: &Action) -> Result<(), Fault> {
+pub(super) fn check_text(action: &Action) -> Result<(), Fault> {
     let written = serde_json::to_value(action).map_err(|error| Fault::Internal(error.into()))?;
     if written.to_string().contains("\\u0000") {
         return Err(Fault::invalid("", "text has no NUL"));
@@ -148,22 +154,13 @@ async fn start(
     call: &Call,
     tx: &mut Tx<Org>,
     wish: Wish,
-    worst: Disturbance,
+    plan: &Plan,
     target: String,
 ) -> Result<(OperationId, OperationState), Fault> {
     let (resource, provider) = (wish.resource_id, wish.provider_id);
-    let input = ChangeInput { wishes: vec![wish], worst };
+    let input = ChangeInput { wishes: vec![wish], worst: plan.disturbs };
     let input = serde_json::to_value(&input).map_err(|error| Fault::Internal(error.into()))?;
-    let operation = NewOperation {
-        kind: CHANGE,
-        target: Some(target),
-        input,
-        policy: Policy::Unwind,
-        steps: vec![NewStep::new(PLAN, json!({}))],
-        dedup_key: None,
-        requested_by: call.actor.name(),
-    };
-    let id = start_operation(tx, operation).await?.id();
+    let operation = one_change(input, Some(target), call.actor.name());
     let entry = audit::Entry::allowed(call.verb());
     audit::record(
         tx,
@@ -172,21 +169,22 @@ async fn start(
             None => entry.target("provider", provider),
         },
     );
-    let Some(resource) = resource else { return Ok((id, OperationState::Pending)) };
-    let now = call.app.clock.now();
-    let Some(holder) = claims::claim(tx, resource, id, now).await? else {
-        return Ok((id, OperationState::Pending));
-    };
-    if call.on_conflict == OnConflict::Refuse {
-        let detail = format!(
-            "{holder} is changing this resource. Ask again when it is done, or with `on_conflict=wait` to come next."
-        );
-        return Err(Fault::conflict("resource_busy", detail));
+    // What nobody has approved has nothing in hand, and holds up nobody.
+    if let Some(approval) = &plan.approval {
+        let id = propose_operation(tx, operation).await?.id();
+        approvals::request(call, tx, id, approval).await?;
+        return Ok((id, OperationState::AwaitingApproval));
     }
-    claims::wait(tx, resource, id, now).await?;
-    let reason = format!("It waits for {holder}, which is changing the same resource.");
-    pause_operation(tx, id, &reason).await?;
-    Ok((id, OperationState::Paused))
+    let resources: Vec<_> = resource.into_iter().collect();
+    match launch(tx, operation, &resources, call.on_conflict == OnConflict::Wait).await? {
+        Launched::Started(id, state) => Ok((id, state)),
+        Launched::Busy(holder) => {
+            let detail = format!(
+                "{holder} is changing this resource. Ask again when it is done, or with `on_conflict=wait` to come next."
+            );
+            Err(Fault::conflict("resource_busy", detail))
+        }
+    }
 }
 
 /// Protects a resource: nothing changes it until that is lifted.
@@ -249,7 +247,7 @@ async fn present(call: &Call, id: ResourceId) -> Result<read::Present, Fault> {
 }
 
 /// A row as its cloud would show it.
-fn observed(resource: &Resource) -> Result<Observed, Fault> {
+pub(super) fn observed(resource: &Resource) -> Result<Observed, Fault> {
     let broken = |error: serde_json::Error| Fault::Internal(error.into());
     let tags: std::collections::BTreeMap<String, String> =
         serde_json::from_str(resource.tags.get()).map_err(broken)?;
@@ -271,7 +269,7 @@ fn observed(resource: &Resource) -> Result<Observed, Fault> {
 }
 
 /// For a plan made without the cloud: settings that are replaced stand somehow, and can be brought back.
-fn assumed(action: &Action) -> Option<Action> {
+pub(super) fn assumed(action: &Action) -> Option<Action> {
     match action {
         Action::SetLifecycle(_)
         | Action::SetEncryption(_)
@@ -281,7 +279,7 @@ fn assumed(action: &Action) -> Option<Action> {
     }
 }
 
-fn shown(steps: &[PlannedStep]) -> Plan {
+pub(super) fn shown(steps: &[PlannedStep], approval: Option<ApprovalNeeded>) -> Plan {
     let step = |step: &PlannedStep| PlanStep {
         action: step.change.action.name(),
         name: step.name.clone(),
@@ -300,10 +298,10 @@ fn shown(steps: &[PlannedStep]) -> Plan {
     };
     let shown: Vec<PlanStep> = steps.iter().map(step).collect();
     let can_be_undone = shown.iter().all(|step| step.undo.possible);
-    Plan { steps: shown, disturbs: worst(steps), can_be_undone }
+    Plan { steps: shown, disturbs: worst(steps), can_be_undone, approval }
 }
 
-fn refused(refusal: Refusal) -> Fault {
+pub(super) fn refused(refusal: Refusal) -> Fault {
     if refusal.code == "resource_gone" {
         return Fault::conflict(refusal.code, refusal.detail);
     }

@@ -1,6 +1,9 @@
 //! What can be done with resources: ask for a sync, and read what takes more than one statement.
 
+pub mod approvals;
+pub mod bulk;
 pub mod change;
+pub mod launch;
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,7 @@
 //! The routes that change resources: one literal path and one permission for each way.
 
+use std::collections::BTreeMap;
+
 use marquee_clouds::{
     Action,
     changes::spec::{Attachment, Growth, Named, RestoreSpec, RestoreToTimeSpec, Scale, Size, Tags},
@@ -14,12 +16,13 @@ use super::super::{
         ResizeResource, Resource, RestoreResource, ScaleGroup, UpdateResource,
     },
 };
+use super::bulk;
 use crate::{
     fault::Fault,
     http::{Call, Endpoint, NoBody, NoContent, NoQuery, Reply},
 };
 
-type Started = Result<Reply<ChangeStarted>, Fault>;
+pub(super) type Started = Result<Reply<ChangeStarted>, Fault>;
 
 /// The rows of the ledger.
 pub fn routes() -> Vec<Endpoint> {
@@ -43,6 +46,7 @@ pub fn routes() -> Vec<Endpoint> {
     rows.extend(of_instances());
     rows.extend(of_databases());
     rows.extend(of_disks());
+    rows.extend(bulk::routes());
     let mut rows: Vec<_> = rows.into_iter().map(Endpoint::changes).collect();
     rows.extend(of_protection());
     rows
@@ -144,7 +148,7 @@ fn of_protection() -> Vec<Endpoint> {
     ]
 }
 
-fn reply(call: &Call, started: ChangeStarted) -> Reply<ChangeStarted> {
+pub(super) fn reply(call: &Call, started: ChangeStarted) -> Reply<ChangeStarted> {
     let location = started.operation.as_ref().map(|operation| format!("/api/operations/{}", operation.id));
     let reply = Reply::new(started);
     match location {
@@ -171,60 +175,80 @@ async fn create(call: Call, body: CreateResource) -> Started {
 }
 
 async fn update(call: Call, body: UpdateResource) -> Started {
-    if body.tags.is_empty() {
+    let tags = tags(body.tags)?;
+    on(call, |_| Ok(Action::SetTags(tags))).await
+}
+
+/// Tags to be set, and those without a value to be removed.
+pub(super) fn tags(wanted: BTreeMap<String, Option<String>>) -> Result<Tags, Fault> {
+    if wanted.is_empty() {
         return Err(Fault::invalid("/tags", "nothing is to be changed"));
     }
     let mut tags = Tags::default();
-    for (key, value) in body.tags {
+    for (key, value) in wanted {
         match value {
             Some(value) => drop(tags.set.insert(key, value)),
             None => tags.remove.push(key),
         }
     }
-    on(call, |_| Ok(Action::SetTags(tags))).await
+    Ok(tags)
 }
 
 async fn delete(call: Call) -> Started {
-    on(call, |resource| {
-        Ok(match resource.kind {
-            ResourceKind::ComputeInstance => Action::TerminateInstance,
-            ResourceKind::Disk => Action::DeleteDisk,
-            ResourceKind::Snapshot => Action::DeleteSnapshot,
-            ResourceKind::Image => Action::DeleteImage,
-            ResourceKind::Database => Action::DeleteDatabase,
-            ResourceKind::DatabaseSnapshot => Action::DeleteDatabaseSnapshot,
-            ResourceKind::Bucket => Action::DeleteBucket,
-            ResourceKind::ScalingGroup => Action::DeleteScalingGroup,
-            _ => return Err(cannot("deleted by Marquee", resource)),
-        })
+    on(call, deletion).await
+}
+
+/// What ends a resource for good.
+pub(super) fn deletion(resource: &Resource) -> Result<Action, Fault> {
+    Ok(match resource.kind {
+        ResourceKind::ComputeInstance => Action::TerminateInstance,
+        ResourceKind::Disk => Action::DeleteDisk,
+        ResourceKind::Snapshot => Action::DeleteSnapshot,
+        ResourceKind::Image => Action::DeleteImage,
+        ResourceKind::Database => Action::DeleteDatabase,
+        ResourceKind::DatabaseSnapshot => Action::DeleteDatabaseSnapshot,
+        ResourceKind::Bucket => Action::DeleteBucket,
+        ResourceKind::ScalingGroup => Action::DeleteScalingGroup,
+        _ => return Err(cannot("deleted by Marquee", resource)),
     })
-    .await
 }
 
 async fn start(call: Call, _: NoBody) -> Started {
-    on(call, |resource| match resource.kind {
+    on(call, starting).await
+}
+
+/// What starts it.
+pub(super) fn starting(resource: &Resource) -> Result<Action, Fault> {
+    match resource.kind {
         ResourceKind::ComputeInstance => Ok(Action::StartInstance),
         ResourceKind::Database => Ok(Action::StartDatabase),
         _ => Err(cannot("started", resource)),
-    })
-    .await
+    }
 }
 
 async fn stop(call: Call, _: NoBody) -> Started {
-    on(call, |resource| match resource.kind {
+    on(call, stopping).await
+}
+
+/// What stops it.
+pub(super) fn stopping(resource: &Resource) -> Result<Action, Fault> {
+    match resource.kind {
         ResourceKind::ComputeInstance => Ok(Action::StopInstance),
         ResourceKind::Database => Ok(Action::StopDatabase),
         _ => Err(cannot("stopped", resource)),
-    })
-    .await
+    }
 }
 
 async fn reboot(call: Call, _: NoBody) -> Started {
-    on(call, |resource| match resource.kind {
+    on(call, rebooting).await
+}
+
+/// What restarts it.
+pub(super) fn rebooting(resource: &Resource) -> Result<Action, Fault> {
+    match resource.kind {
         ResourceKind::ComputeInstance => Ok(Action::RebootInstance),
         _ => Err(cannot("rebooted", resource)),
-    })
-    .await
+    }
 }
 
 async fn resize(call: Call, body: ResizeResource) -> Started {

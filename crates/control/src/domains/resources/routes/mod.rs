@@ -1,5 +1,7 @@
 //! The resource routes, and those of syncs.
 
+mod approvals;
+mod bulk;
 mod changes;
 
 use chrono::{DateTime, Utc};
@@ -27,6 +29,7 @@ use crate::{
 pub fn routes() -> Vec<Endpoint> {
     let read = Permission::ResourcesRead;
     let mut rows = changes::routes();
+    rows.extend(approvals::routes());
     rows.extend(vec![
         Endpoint::post("providers.sync", "/api/cloud/providers/{id}/sync", Permission::ProvidersSync, sync)
             .summary("Discover what a provider has now")

@@ -257,6 +257,16 @@ pub async fn present(tx: Tx<Org>, id: ResourceId) -> Result<Option<Present>, DbE
     }))
 }
 
+/// Those that a filter finds and that exist, with the part of the inventory each was listed by. Consumes the transaction.
+pub async fn matching(tx: Tx<Org>, filter: &Filter, fetch: i64) -> Result<Vec<Present>, DbError> {
+    let order = Order::Id { descending: false };
+    let statement = list_statement(&Query { filter: Some(filter), as_of: None, order, after: None, fetch });
+    let (sql, params) = statement.parts();
+    let rows = tx.read_dynamic(sql, &params).await?;
+    let present = |row: &Row| Present { resource: resource(row), scope: row.get("scope"), deleted: false };
+    Ok(rows.iter().map(present).collect())
+}
+
 /// Whether there is, or was, such a resource.
 pub async fn exists(tx: &mut Tx<Org>, id: ResourceId) -> Result<bool, DbError> {
     Ok(tx.query_opt(EXISTS, &[&id.uuid()]).await?.is_some())

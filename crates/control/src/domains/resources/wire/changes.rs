@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::OperationRef;
+use super::{ApprovalNeeded, OperationRef};
 
 /// A resource to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -136,6 +136,32 @@ pub struct UpdateResource {
     pub tags: BTreeMap<String, Option<String>>,
 }
 
+/// Which resources are changed alike.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeMany {
+    /// Which, in the language of the list of resources.
+    #[schema(example = "kind = compute_instance AND tags.env = staging")]
+    pub filter: String,
+    /// As many as the filter has to find, 1 to 500: if it finds others, nothing is done.
+    #[schema(minimum = 1, maximum = 500)]
+    pub expect_count: u32,
+}
+
+/// Which resources get other tags.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TagMany {
+    /// Which, in the language of the list of resources.
+    #[schema(example = "kind = compute_instance AND tags.env = staging")]
+    pub filter: String,
+    /// As many as the filter has to find, 1 to 500: if it finds others, nothing is done.
+    #[schema(minimum = 1, maximum = 500)]
+    pub expect_count: u32,
+    /// Tags to be set, and with null those to be removed; others stay.
+    pub tags: BTreeMap<String, Option<String>>,
+}
+
 /// Why a resource is protected.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -175,6 +201,8 @@ pub struct Plan {
     pub disturbs: Disturbance,
     /// Whether every step can be taken back.
     pub can_be_undone: bool,
+    /// Who has to approve it before it is begun; absent where nobody has to.
+    pub approval: Option<ApprovalNeeded>,
 }
 
 /// One step.

@@ -1,5 +1,6 @@
 //! What the resource routes take and answer.
 
+mod approvals;
 mod changes;
 
 use chrono::{DateTime, Utc};
@@ -11,9 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use utoipa::{IntoParams, ToSchema};
 
+pub use approvals::{
+    Approval, ApprovalNeeded, ApprovalPolicy, ApproveOperation, CreateApprovalPolicy, Decision,
+    RejectOperation,
+};
 pub use changes::{
-    AttachDisk, ChangeStarted, CreateResource, DetachDisk, GrowDisk, NameCopy, Plan, PlanStep, Protect,
-    Protection, ResizeResource, RestoreResource, ScaleGroup, Taking, UpdateResource,
+    AttachDisk, ChangeMany, ChangeStarted, CreateResource, DetachDisk, GrowDisk, NameCopy, Plan, PlanStep,
+    Protect, Protection, ResizeResource, RestoreResource, ScaleGroup, TagMany, Taking, UpdateResource,
 };
 
 /// One thing that exists in a provider.

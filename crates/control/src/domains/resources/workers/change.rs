@@ -14,10 +14,10 @@ use marquee_clouds::{
 };
 use marquee_db::{DbError, Org, Tx};
 use marquee_jobs::{
-    NewStep, OperationKind, OperationOutcome, PauseOutcome, StepContext, StepDone, StepError,
+    NewStep, OperationKind, OperationOutcome, PauseOutcome, StepContext, StepDone, StepError, hasten_step,
     resume_operation,
 };
-use marquee_types::{ResourceId, ResourceKind};
+use marquee_types::{OperationState, ResourceId, ResourceKind};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -28,7 +28,8 @@ use super::{
             plan::{PlannedStep, Wish, plan, worst},
             resource_id, scope_name,
         },
-        store::{claims, write},
+        store::{approvals, bulk, claims, write},
+        wire::Decision,
     },
     listing,
     sync::open,
@@ -262,6 +263,13 @@ impl OperationKind for ChangeOperation {
     }
 
     async fn finished(&self, tx: &mut Tx<Org>, outcome: &OperationOutcome) -> Result<(), DbError> {
+        if outcome.state == OperationState::Cancelled {
+            let (now, by) = (self.app.clock.now(), format!("worker:{CHANGE}"));
+            approvals::decide(tx, outcome.operation, Decision::Withdrawn, &by, None, now).await?;
+        }
+        if let Some((waits, position)) = bulk::waits(tx, outcome.operation).await? {
+            hasten_step(tx, waits, position).await?;
+        }
         for ready in claims::let_go(tx, outcome.operation).await? {
             if let PauseOutcome::Refused(state) = resume_operation(tx, ready).await? {
                 tracing::info!(operation = %ready, %state, "what it waited for is free, and it does not wait");
@@ -369,7 +377,7 @@ fn token(ctx: &StepContext, suffix: &str) -> Result<Token, StepError> {
     Token::new(text).ok_or_else(|| StepError::permanent("internal", "the step's token is no token"))
 }
 
-fn read<T: DeserializeOwned>(value: &Value) -> Result<T, StepError> {
+pub(super) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, StepError> {
     T::deserialize(value).map_err(|error| StepError::permanent("internal", error.to_string()))
 }
 
