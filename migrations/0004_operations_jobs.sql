@@ -265,7 +265,7 @@ COMMENT ON TABLE idempotency_keys IS
 COMMENT ON COLUMN idempotency_keys.principal IS 'Who sent it: user:usr_… or api_key:key_…; a key belongs to its sender.';
 COMMENT ON COLUMN idempotency_keys.fingerprint IS 'Keyed hash of the body: the same key with another body is refused.';
 COMMENT ON COLUMN idempotency_keys.locked_until IS
-    'Until then the first request is taken to be alive and a repeat is told to wait.';
+    'Until then the first request is taken to be alive and a repeat is told to wait, for its turn or for its answer.';
 COMMENT ON COLUMN idempotency_keys.response IS 'The answer: body, without secrets, media type, and the headers that are kept.';
 
 CREATE INDEX idempotency_keys_expired ON idempotency_keys (expires_at);
@@ -275,12 +275,14 @@ SELECT protect_tenant_table('idempotency_keys');
 -- Marks a key as used, in the transaction that makes the change. If the request has lost the key in the meantime (it
 -- ran out of time and gave the key back, or a crash of the database took the reservation), the change must not be made:
 -- a repetition may be making it, or have made it.
-CREATE FUNCTION hold_idempotency_key(principal text, method text, path text, key text) RETURNS void
+CREATE FUNCTION hold_idempotency_key(principal text, method text, path text, key text, answered_by timestamptz)
+    RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-    UPDATE public.idempotency_keys k SET state = 'committed'
+    UPDATE public.idempotency_keys k
+       SET state = 'committed', locked_until = least(k.locked_until, hold_idempotency_key.answered_by)
      WHERE k.organization_id = public.current_organization()
        AND k.principal = hold_idempotency_key.principal AND k.method = hold_idempotency_key.method
        AND k.path = hold_idempotency_key.path AND k.key = hold_idempotency_key.key AND k.state = 'in_flight';

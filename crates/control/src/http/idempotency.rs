@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use marquee_db::{Org, OrgContext, Row, Tx};
@@ -35,11 +35,12 @@ const RESERVE: &str = "
     RETURNING true";
 
 const FIND: &str = "
-    SELECT fingerprint, state, status, response
+    SELECT fingerprint, state, status, response, locked_until
       FROM idempotency_keys
      WHERE principal = $1 AND method = $2 AND path = $3 AND key = $4";
 
-const MARK_COMMITTED: &str = "SELECT hold_idempotency_key($1::text, $2::text, $3::text, $4::text)";
+const MARK_COMMITTED: &str =
+    "SELECT hold_idempotency_key($1::text, $2::text, $3::text, $4::text, $5::timestamptz)";
 
 const KEEP: &str = "
     UPDATE idempotency_keys SET state = 'done', status = $5, response = $6
@@ -55,6 +56,8 @@ const LONGEST_PATH: usize = 1000;
 const KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long a request may be under way before its key may be taken over; beyond every route's time limit.
 const LOCKED: TimeDelta = TimeDelta::minutes(3);
+/// How long after its change an answer may be on its way to be kept before it counts as lost.
+const ANSWERED: TimeDelta = TimeDelta::seconds(5);
 /// The headers of an answer that are kept with it.
 const KEPT_HEADERS: [HeaderName; 2] = [header::ETAG, header::LOCATION];
 
@@ -122,7 +125,7 @@ pub async fn reserve(
     }
     let found = app.db.org(context)?.look_up(FIND, &reservation.params()).await?;
     match found.first() {
-        Some(row) => replay(row, &fingerprint).map(Outcome::Replay),
+        Some(row) => replay(row, &fingerprint, now).map(Outcome::Replay),
         // Released between the two statements: the caller's repetition will find it free.
         None => Err(in_use()),
     }
@@ -131,7 +134,9 @@ pub async fn reserve(
 impl Reservation {
     /// Marks the key as used, in the transaction that makes the change.
     pub fn mark_committed(&self, tx: &mut Tx<Org>) {
-        tx.before_commit(MARK_COMMITTED, self.values());
+        let mut values = self.values();
+        values.push(Box::new(tx.clock().now() + ANSWERED));
+        tx.before_commit(MARK_COMMITTED, values);
     }
 
     /// Keeps the answer, or gives the key back if the answer is not one to keep. What is done is done, and is answered,
@@ -195,7 +200,7 @@ fn kept_answer(parts: &http::response::Parts, bytes: &Bytes) -> Value {
     serde_json::json!({ "body": body, "headers": headers, "media_type": media_type })
 }
 
-fn replay(row: &Row, fingerprint: &[u8]) -> Result<Response<Body>, Fault> {
+fn replay(row: &Row, fingerprint: &[u8], now: DateTime<Utc>) -> Result<Response<Body>, Fault> {
     if row.get::<_, &[u8]>("fingerprint") != fingerprint {
         return Err(Fault::conflict(
             "idempotency_key_reused",
@@ -204,6 +209,8 @@ fn replay(row: &Row, fingerprint: &[u8]) -> Result<Response<Body>, Fault> {
     }
     match row.get::<_, &str>("state") {
         "done" => {}
+        // Its change is made, and its answer is on the way here.
+        "committed" if row.get::<_, DateTime<Utc>>("locked_until") > now => return Err(in_use()),
         "committed" => {
             return Err(Fault::conflict(
                 "idempotency_answer_lost",

@@ -75,3 +75,28 @@ async fn two_at_once_are_one() {
         assert_eq!(answer.problem(409), "idempotency_key_in_use");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_answer_is_on_its_way_is_waited_for_and_then_told_to_be_lost() {
+    let world = World::start().await;
+    let tenant = world.tenant("orangery").await;
+    let send = || {
+        let body = serde_json::json!({ "name": "another", "approver_role": "manager" });
+        let request = tenant.owner.request("POST", "/api/approval-policies");
+        tenant.owner.send(request.header("idempotency-key", "slow").json(&body))
+    };
+    let made = send().await.expect(201);
+    let database = world.database.superuser().await;
+    // Between the commit of the change and that of the answer.
+    let between = "UPDATE idempotency_keys SET state = 'committed', locked_until = now() + interval '1 hour'";
+    database.execute(between, &[]).await.unwrap();
+    let early = send().await;
+    assert!(early.header("retry-after").is_some(), "{}", early.body);
+    assert_eq!(early.problem(409), "idempotency_key_in_use");
+    // The server died there.
+    database.execute("UPDATE idempotency_keys SET locked_until = now()", &[]).await.unwrap();
+    send().await.is_problem(409, "idempotency_answer_lost");
+    let policies = tenant.owner.get("/api/approval-policies").await.expect(200);
+    assert_eq!(policies["items"].as_array().unwrap().len(), 1);
+    assert_eq!(policies["items"][0]["id"], made["id"]);
+}
