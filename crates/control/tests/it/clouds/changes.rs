@@ -434,3 +434,47 @@ async fn pushing_ahead_is_waiting_still() {
     assert_eq!(start["state"], "succeeded", "{start:#}");
     assert_eq!(season.now(&instance).await["state"], "running");
 }
+
+/// A season of two clouds: the second provider.
+async fn second(season: &Season, face: FaceName) -> String {
+    let account = season.simulator.world().plan.accounts.iter().find(|account| account.face == face).unwrap();
+    let mut body = season.simulator.provider(account).unwrap();
+    body["sync_interval_seconds"] = json!(604_800);
+    let provider = id(&season.owner.post("/api/cloud/providers", body).await.expect(201));
+    season.owner.sync(&provider).await;
+    provider
+}
+
+async fn disks_named(season: &Season, name: &str) -> usize {
+    season.owner.all(&format!("/api/cloud/resources?filter=kind%3Ddisk%20AND%20name%3D{name}")).await.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_is_made_in_two_clouds_or_in_none() {
+    let season = season(FaceName::Aws).await;
+    let google = second(&season, FaceName::Google).await;
+    let zone = season.owner.all("/api/cloud/resources?filter=kind%3Ddisk").await;
+    let zone = zone.iter().find(|disk| disk["provider_id"] == google.as_str() && disk["zone"].is_string());
+    let (region, zone) = zone.map(|disk| (disk["region"].clone(), disk["zone"].clone())).unwrap();
+    let both = |name: &str, zone: Value| {
+        json!({ "kind": "disk", "spec": { "name": name, "size_gib": 10, "zone": "eu-west-1a" }, "targets": [
+            { "provider_id": season.provider, "region": "eu-west-1" },
+            { "provider_id": google, "region": region, "spec": { "zone": zone } },
+        ] })
+    };
+    let plan =
+        season.owner.post("/api/cloud/resources?validate_only=true", both("twins", zone.clone())).await;
+    assert_eq!(plan.expect(200)["plan"]["steps"].as_array().map(Vec::len), Some(2));
+    season.changed(season.owner.post("/api/cloud/resources", both("twins", zone)).await).await;
+    assert_eq!(disks_named(&season, "twins").await, 2);
+    // The second place cannot be: what was made in the first is taken back.
+    let asked = season.owner.post("/api/cloud/resources", both("alone", json!("europe-west99-z"))).await;
+    let operation = season.done(asked).await;
+    assert_eq!(operation["state"], "undone", "{operation:#}");
+    assert_eq!(disks_named(&season, "alone").await, 0);
+    let twice = json!({ "kind": "disk", "spec": { "name": "x" }, "region": "eu-west-1",
+        "targets": [{ "provider_id": season.provider, "region": "eu-west-1" }] });
+    let refused = season.owner.post("/api/cloud/resources", twice).await;
+    refused.is_problem(422, "invalid");
+    assert_eq!(refused.pointers(), ["/targets"]);
+}

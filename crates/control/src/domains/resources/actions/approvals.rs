@@ -137,6 +137,19 @@ pub async fn needed(
     Ok(needed)
 }
 
+/// What needs either approval needs both.
+pub fn joined(one: Option<ApprovalNeeded>, other: Option<ApprovalNeeded>) -> Option<ApprovalNeeded> {
+    let (Some(mut one), Some(other)) = (one.clone(), other.clone()) else { return one.or(other) };
+    for policy in other.policies {
+        if !one.policies.contains(&policy) {
+            one.policies.push(policy);
+        }
+    }
+    one.approver_role = one.approver_role.max(other.approver_role);
+    one.expires_after_seconds = one.expires_after_seconds.min(other.expires_after_seconds);
+    Some(one)
+}
+
 /// A thing as policies look at it: as it is, or as it is wished.
 fn subject(wish: &Wish, before: Option<&Observed>) -> Result<Subject, Fault> {
     let broken = |error: serde_json::Error| Fault::Internal(error.into());

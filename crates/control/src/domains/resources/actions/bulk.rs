@@ -10,7 +10,7 @@ use marquee_types::{OperationState, ProviderId};
 use super::super::{
     model::plan::{PlannedStep, Wish, plan, worst},
     store::{filter, read},
-    wire::{ApprovalNeeded, ChangeStarted, OperationRef, Plan, Resource},
+    wire::{ChangeStarted, OperationRef, Plan, Resource},
     workers::{BULK, BulkInput, ChangeInput},
 };
 use super::{
@@ -56,7 +56,7 @@ pub async fn change_all(
         check_text(&action)?;
         let (one, before) = plan_one(present, action, connected)?;
         let needed = approvals::needed(&mut tx, &one.wish, Some(&before), &one.steps).await?;
-        approval = joined(approval, needed);
+        approval = approvals::joined(approval, needed);
         planned.push(one);
     }
     for provider in connected.keys() {
@@ -117,19 +117,6 @@ fn plan_one(
     let steps =
         plan(&wish, connected.cloud.capabilities(), Some(&before), standing.as_ref()).map_err(refused)?;
     Ok((Planned { wish, steps }, before))
-}
-
-/// What needs either approval needs both.
-fn joined(one: Option<ApprovalNeeded>, other: Option<ApprovalNeeded>) -> Option<ApprovalNeeded> {
-    let (Some(mut one), Some(other)) = (one.clone(), other.clone()) else { return one.or(other) };
-    for policy in other.policies {
-        if !one.policies.contains(&policy) {
-            one.policies.push(policy);
-        }
-    }
-    one.approver_role = one.approver_role.max(other.approver_role);
-    one.expires_after_seconds = one.expires_after_seconds.min(other.expires_after_seconds);
-    Some(one)
 }
 
 /// Starts the operation, or writes it down for approval.

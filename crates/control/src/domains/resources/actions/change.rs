@@ -27,6 +27,9 @@ use crate::{
     http::{Call, OnConflict},
 };
 
+/// The most places that one request makes something in.
+const MOST_TARGETS: usize = 20;
+
 /// Asks for a change of one resource; `action` says which, given what it is.
 pub async fn change(
     call: &Call,
@@ -44,25 +47,72 @@ pub async fn change(
         scope: Some(known.scope.clone()),
         change,
     };
-    let before = observed(resource)?;
-    ask(call, wish, Some(&before), id.to_string()).await
+    let before = Some(observed(resource)?);
+    ask(call, vec![Wished { wish, before, place: String::new() }], Some(id.to_string())).await
 }
 
 /// Asks for something to be made.
 pub async fn create(call: &Call, wanted: CreateResource) -> Result<ChangeStarted, Fault> {
-    let (action, name) = making(wanted.kind, wanted.spec)?;
-    if wanted.region.is_empty() || wanted.region.len() > 100 {
-        return Err(Fault::invalid("/region", "must have 1 to 100 characters"));
+    let (kind, common) = (wanted.kind, wanted.spec);
+    let mut wishes = Vec::new();
+    match (wanted.provider_id, wanted.region, wanted.targets.as_slice()) {
+        (Some(provider), Some(region), []) => wishes.push(new(provider, region, kind, common, "")?),
+        (None, None, [_, ..]) if wanted.targets.len() <= MOST_TARGETS => {
+            for (index, target) in wanted.targets.into_iter().enumerate() {
+                let mut spec = common.clone();
+                merge(&mut spec, Value::Object(target.spec));
+                let place = format!("/targets/{index}");
+                wishes.push(new(target.provider_id, target.region, kind, spec, &place)?);
+            }
+        }
+        (None, None, [_, ..]) => {
+            return Err(Fault::invalid("/targets", format!("must be at most {MOST_TARGETS}")));
+        }
+        (None, _, []) => return Err(Fault::invalid("/provider_id", "is needed, or `targets`")),
+        (_, None, []) => return Err(Fault::invalid("/region", "is needed, or `targets`")),
+        _ => return Err(Fault::invalid("/targets", "stand in place of `provider_id` and `region`")),
     }
-    let wish = Wish {
-        provider_id: wanted.provider_id,
-        resource_id: None,
-        name,
-        scope: None,
-        change: Change::make(wanted.region, action),
+    let target = match wishes.as_slice() {
+        [Wished { wish, .. }] => Some(wish.provider_id.to_string()),
+        _ => None,
     };
-    let target = wanted.provider_id.to_string();
-    ask(call, wish, None, target).await
+    ask(call, wishes, target).await
+}
+
+/// One thing to be made; `place` is where the request says so.
+fn new(
+    provider_id: ProviderId,
+    region: String,
+    kind: ResourceKind,
+    spec: Value,
+    place: &str,
+) -> Result<Wished, Fault> {
+    let (action, name) = making(kind, spec)?;
+    if region.is_empty() || region.len() > 100 {
+        return Err(Fault::invalid(format!("{place}/region"), "must have 1 to 100 characters"));
+    }
+    let change = Change::make(region, action);
+    let wish = Wish { provider_id, resource_id: None, name, scope: None, change };
+    Ok(Wished { wish, before: None, place: place.to_owned() })
+}
+
+/// Merges a patch into a value, as RFC 7396 has it.
+fn merge(value: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *value = patch;
+        return;
+    };
+    if !value.is_object() {
+        *value = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(fields) = value else { return };
+    for (key, patch) in patch {
+        if patch.is_null() {
+            fields.remove(&key);
+        } else {
+            merge(fields.entry(key).or_insert(Value::Null), patch);
+        }
+    }
 }
 
 /// The action that makes a thing of this kind, and the thing's name.
@@ -93,42 +143,60 @@ fn specified<T: DeserializeOwned>(spec: Value) -> Result<T, Fault> {
     })
 }
 
-/// Plans a wish, and starts the operation that fulfils it.
-async fn ask(
-    call: &Call,
+/// A wish, with how the thing stood when it was last seen.
+struct Wished {
     wish: Wish,
-    before: Option<&Observed>,
-    target: String,
-) -> Result<ChangeStarted, Fault> {
+    before: Option<Observed>,
+    /// Where the request says so, for refusals.
+    place: String,
+}
+
+/// Plans wishes, and starts the operation that fulfils all of them, or none.
+async fn ask(call: &Call, wished: Vec<Wished>, target: Option<String>) -> Result<ChangeStarted, Fault> {
     let mut tx = call.tx()?;
-    let connected =
-        providers::open(&call.app, &mut tx, wish.provider_id).await.map_err(|fault| match fault {
-            Fault::NotFound(_) if wish.resource_id.is_none() => {
-                Fault::invalid("/provider_id", "there is no such provider")
-            }
-            other => other,
-        })?;
-    check_text(&wish.change.action)?;
-    // Settings that only the cloud can tell are looked at by the operation.
-    let standing = assumed(&wish.change.action);
-    let steps = plan(&wish, connected.cloud.capabilities(), before, standing.as_ref()).map_err(refused)?;
-    let approval = approvals::needed(&mut tx, &wish, before, &steps).await?;
+    let (mut steps, mut approval) = (Vec::new(), None);
+    for one in &wished {
+        let planned = plan_one(call, &mut tx, one).await?;
+        let needed = approvals::needed(&mut tx, &one.wish, one.before.as_ref(), &planned).await?;
+        approval = approvals::joined(approval, needed);
+        steps.extend(planned);
+    }
+    for one in &wished {
+        if !providers::lock_connected(&mut tx, one.wish.provider_id).await? {
+            return Err(Fault::NotFound("provider"));
+        }
+    }
     let shown = shown(&steps, approval);
-    if let Some(resource) = wish.resource_id
-        && let Some(protection) = claims::protection(&mut tx, resource).await?
-    {
-        return Err(protected(&protection));
-    }
-    if !providers::lock_connected(&mut tx, wish.provider_id).await? {
-        return Err(Fault::NotFound("provider"));
-    }
-    let (operation, state) = start(call, &mut tx, wish, &shown, target).await?;
+    let wishes = wished.into_iter().map(|one| one.wish).collect();
+    let (operation, state) = start(call, &mut tx, wishes, &shown, target).await?;
     if call.validate_only {
         tx.rollback().await?;
         return Ok(ChangeStarted { operation: None, plan: shown });
     }
     tx.commit().await?;
     Ok(ChangeStarted { operation: Some(OperationRef { id: operation, state }), plan: shown })
+}
+
+/// The steps of one wish, if it can be fulfilled.
+async fn plan_one(call: &Call, tx: &mut Tx<Org>, wished: &Wished) -> Result<Vec<PlannedStep>, Fault> {
+    let Wished { wish, before, place } = wished;
+    let connected = providers::open(&call.app, tx, wish.provider_id).await.map_err(|fault| match fault {
+        Fault::NotFound(_) if wish.resource_id.is_none() => {
+            Fault::invalid(format!("{place}/provider_id"), "there is no such provider")
+        }
+        other => other,
+    })?;
+    check_text(&wish.change.action)?;
+    // Settings that only the cloud can tell are looked at by the operation.
+    let standing = assumed(&wish.change.action);
+    let capabilities = connected.cloud.capabilities();
+    let steps = plan(wish, capabilities, before.as_ref(), standing.as_ref()).map_err(refused)?;
+    if let Some(resource) = wish.resource_id
+        && let Some(protection) = claims::protection(tx, resource).await?
+    {
+        return Err(protected(&protection));
+    }
+    Ok(steps)
 }
 
 /// Refuses text that cannot be kept, and tags that only Marquee sets.
@@ -153,29 +221,31 @@ pub(super) fn check_text(action: &Action) -> Result<(), Fault> {
 async fn start(
     call: &Call,
     tx: &mut Tx<Org>,
-    wish: Wish,
+    wishes: Vec<Wish>,
     plan: &Plan,
-    target: String,
+    target: Option<String>,
 ) -> Result<(OperationId, OperationState), Fault> {
-    let (resource, provider) = (wish.resource_id, wish.provider_id);
-    let input = ChangeInput { wishes: vec![wish], worst: plan.disturbs };
+    let mut resources = Vec::new();
+    for wish in &wishes {
+        let entry = audit::Entry::allowed(call.verb());
+        audit::record(
+            tx,
+            match wish.resource_id {
+                Some(resource) => entry.target("resource", resource),
+                None => entry.target("provider", wish.provider_id),
+            },
+        );
+        resources.extend(wish.resource_id);
+    }
+    let input = ChangeInput { wishes, worst: plan.disturbs };
     let input = serde_json::to_value(&input).map_err(|error| Fault::Internal(error.into()))?;
-    let operation = one_change(input, Some(target), call.actor.name());
-    let entry = audit::Entry::allowed(call.verb());
-    audit::record(
-        tx,
-        match resource {
-            Some(resource) => entry.target("resource", resource),
-            None => entry.target("provider", provider),
-        },
-    );
+    let operation = one_change(input, target, call.actor.name());
     // What nobody has approved has nothing in hand, and holds up nobody.
     if let Some(approval) = &plan.approval {
         let id = propose_operation(tx, operation).await?.id();
         approvals::request(call, tx, id, approval).await?;
         return Ok((id, OperationState::AwaitingApproval));
     }
-    let resources: Vec<_> = resource.into_iter().collect();
     match launch(tx, operation, &resources, call.on_conflict == OnConflict::Wait).await? {
         Launched::Started(id, state) => Ok((id, state)),
         Launched::Busy(holder) => {

@@ -9,7 +9,7 @@ use marquee_clouds::{
 };
 use marquee_types::{ProviderId, ResourceId, ResourceKind};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{ApprovalNeeded, OperationRef};
@@ -18,15 +18,35 @@ use super::{ApprovalNeeded, OperationRef};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateResource {
-    /// The provider to make it at.
-    pub provider_id: ProviderId,
+    /// The provider to make it at; absent with `targets`.
+    #[serde(default)]
+    pub provider_id: Option<ProviderId>,
     /// What it is: `compute_instance`, `disk`, `database`, `bucket` or `scaling_group`.
     pub kind: ResourceKind,
-    /// The region to make it in.
-    pub region: String,
+    /// The region to make it in; absent with `targets`.
+    #[serde(default)]
+    pub region: Option<String>,
     /// What it is like; which fields there are depends on `kind`. What only one vendor has stands in `extensions`.
     #[schema(value_type = ResourceSpec)]
     pub spec: Value,
+    /// The same in several places, at most 20, in place of `provider_id` and `region`: all of them are made, or none.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    pub targets: Vec<CreateTarget>,
+}
+
+/// One of several places to make something in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTarget {
+    /// The provider to make it at.
+    pub provider_id: ProviderId,
+    /// The region to make it in.
+    pub region: String,
+    /// What differs here: merged into the common `spec` (RFC 7396), so null removes a field.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub spec: Map<String, Value>,
 }
 
 /// What a new resource is like, by its kind.
