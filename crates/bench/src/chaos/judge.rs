@@ -51,7 +51,7 @@ fn ever(simulator: &Simulator) -> Vec<Seen> {
     things
         .map(|(account, (kind, thing))| Seen {
             key: (account.to_owned(), kind.to_owned(), thing.place.to_string(), thing.id.to_string()),
-            token: thing.tags.get(TAG).map(|token| token.to_string()),
+            token: thing.tags.get(TAG).map(ToString::to_string),
             there: thing.gone_at.is_none(),
         })
         .collect()
@@ -68,13 +68,17 @@ pub fn judge(case: &Case<'_>) -> Vec<String> {
     wrongs.extend(nothing_lost(case, &seen));
     wrongs.extend(inventory_agrees(case));
     let ledger = lines(case);
-    wrongs.into_iter().map(|wrong| with_lines(wrong, &ledger)).collect()
+    wrongs.into_iter().map(|wrong| with_lines(&wrong, &ledger)).collect()
 }
 
 fn ended_well(case: &Case<'_>) -> Vec<String> {
     let mut wrongs = Vec::new();
     for operation in case.operations {
         let state = operation["state"].as_str().unwrap_or_default();
+        if operation["done"] != true {
+            wrongs.push(format!("{} does not end: {operation:#}", operation["id"]));
+            continue;
+        }
         let says_left = operation["error"]["left"].as_array().is_some_and(|left| !left.is_empty());
         if !(matches!(state, "succeeded" | "undone" | "cancelled") || (state == "failed" && says_left)) {
             wrongs.push(format!(
@@ -207,7 +211,7 @@ fn inventory_agrees(case: &Case<'_>) -> Vec<String> {
             for (id, size) in &held {
                 match known.get(id) {
                     None => {
-                        wrongs.push(format!("{kind} {id} is at {} and not in the inventory", vendor.kind))
+                        wrongs.push(format!("{kind} {id} is at {} and not in the inventory", vendor.kind));
                     }
                     Some(other) if kind == "compute_instance" && other != size => {
                         wrongs.push(format!(
@@ -268,9 +272,9 @@ fn lines(case: &Case<'_>) -> Vec<Entry> {
 }
 
 /// A violation with the lines of the ledger whose thing it names.
-fn with_lines(wrong: String, ledger: &[Entry]) -> String {
+fn with_lines(wrong: &str, ledger: &[Entry]) -> String {
     let about = ledger.iter().filter(|entry| wrong.contains(entry.id.as_str()));
-    about.take(8).fold(wrong.clone(), |text, entry| {
+    about.take(8).fold(wrong.to_owned(), |text, entry| {
         format!(
             "{text}\n    {} {:?} {} {} by {} ({:?})",
             entry.at, entry.verb, entry.kind, entry.id, entry.operation, entry.token

@@ -18,12 +18,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use marquee_db::{embedded, migrate};
 use marquee_simulator::{Options, Simulator, clock::ClockChange, plan};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Semaphore,
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -42,7 +46,7 @@ pub struct Plan {
     /// Changes that are asked for
     #[arg(long, default_value_t = 500)]
     pub operations: usize,
-    /// How often a process is killed, at least
+    /// How often a process is killed, if the operations last that long
     #[arg(long, default_value_t = 200)]
     pub kills: usize,
     /// How often PostgreSQL is restarted
@@ -63,7 +67,10 @@ pub struct Plan {
     /// Simulated seconds a second
     #[arg(long, default_value_t = 60.0)]
     pub speed: f64,
-    /// How long the operations may take to end once nothing goes wrong any more
+    /// When the killing ends, however often it was done by then
+    #[arg(long, default_value_t = 360)]
+    pub mayhem_seconds: u64,
+    /// How long an operation may take to end, and all of them once nothing goes wrong any more
     #[arg(long, default_value_t = 240)]
     pub patience_seconds: u64,
     /// Write the counts there
@@ -83,16 +90,30 @@ pub async fn run(plan: &Plan) -> Result<()> {
     let data = folder.path().join("data");
     let options = embedded::Options { data_dir: data.clone(), bin_dir: None };
     let database = embedded::start(&options).await.context("the PostgreSQL of the chaos")?;
-    let outcome = async {
+    let work = async {
         migrate::run(&database.urls().admin).await?;
         say(&format!("seed {}, PostgreSQL {}, {}", plan.seed, database.version(), suite::machine()));
         chaos(plan, &database, &data).await
-    }
-    .await;
+    };
+    // Whoever ends it has its processes ended too: they are dropped with the work.
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        signal = told_to_end() => signal.and_then(|name| bail!("ended by {name}")),
+    };
     database.stop().await?;
     let violations = outcome?;
     ensure!(violations == 0, "{violations} promises were not kept");
     Ok(())
+}
+
+/// Waits for a signal that ends it.
+async fn told_to_end() -> Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
 }
 
 async fn chaos(plan: &Plan, database: &embedded::Embedded, data: &std::path::Path) -> Result<usize> {
@@ -100,7 +121,8 @@ async fn chaos(plan: &Plan, database: &embedded::Embedded, data: &std::path::Pat
     let world = plan::Plan::parse(&script::world(plan.seed)?)?;
     let simulator = Simulator::start(Options { speed: 0.0, ..Options::new(world) }).await?;
     let crew = Crew::start(plan, database.urls().clone(), data).await?;
-    let asker = Arc::new(Asker::new(crew.owner("chaos").await?));
+    let patience = Duration::from_secs(plan.patience_seconds);
+    let asker = Arc::new(Asker::new(crew.owner("chaos").await?, plan.operations, patience));
     let mut providers = Vec::new();
     for vendor in VENDORS {
         let account =
@@ -141,7 +163,7 @@ async fn chaos(plan: &Plan, database: &embedded::Embedded, data: &std::path::Pat
     let calls = simulator.world().calls.rows();
     simulator.world().faults.clear();
     say(&format!("{:.0} s: quiet from here on; waiting for the rest", began.elapsed().as_secs_f64()));
-    let operations = asker.all_ended(Duration::from_secs(plan.patience_seconds)).await?;
+    let operations = asker.all_ended(patience).await?;
     for provider in &providers {
         asker.owner.operation(provider).await?;
     }
@@ -178,22 +200,21 @@ async fn act(
     let _over = over.clone().drop_guard();
     let seats = Arc::new(Semaphore::new(plan.at_once.max(1)));
     let mut playing = JoinSet::new();
-    let wanted = plan.operations;
-    for script in scripts {
+    let (mut asked, mut scripts) = (Vec::new(), scripts.into_iter());
+    loop {
+        // One that was refused is asked for again, as another.
+        let Some(script) = asker.wants_more().then(|| scripts.next()).flatten() else {
+            let Some(played) = playing.join_next().await else { break };
+            asked.extend(played??);
+            continue;
+        };
         let seat = Arc::clone(&seats).acquire_owned().await?;
-        if asker.count() >= wanted {
-            break;
-        }
         let asker = Arc::clone(asker);
         playing.spawn(async move {
             let played = asker.play(script).await;
             drop(seat);
             played
         });
-    }
-    let mut asked = Vec::new();
-    while let Some(played) = playing.join_next().await {
-        asked.extend(played??);
     }
     Ok(asked)
 }
@@ -206,22 +227,36 @@ struct Kills {
     restarts: usize,
 }
 
-/// Kills and restarts until all was asked and both were done often enough.
+/// Kills and restarts until both were done often enough, or there is nothing left to disturb, or the time is over.
 async fn mayhem(plan: &Plan, crew: &Crew, over: &CancellationToken) -> Result<Kills> {
     let mut chance = StdRng::seed_from_u64(plan.seed ^ 0x0dea_d000);
     let mut done = Kills::default();
     let spread = (plan.kills / (plan.restarts + 1)).max(1);
-    while done.kills < plan.kills || !over.is_cancelled() {
+    let until = Instant::now() + Duration::from_secs(plan.mayhem_seconds);
+    while done.kills < plan.kills || done.restarts < plan.restarts {
         let wait = chance.random_range(plan.every_ms / 2..=plan.every_ms * 3 / 2);
         let victim = chance.random_range(0..=plan.workers);
-        tokio::time::sleep(Duration::from_millis(wait)).await;
-        done.in_work += usize::from(crew.kill(victim).await?);
-        done.kills += 1;
-        if done.kills.is_multiple_of(spread) && done.restarts < plan.restarts {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(wait)) => {}
+            () = over.cancelled() => break,
+        }
+        if Instant::now() > until {
+            break;
+        }
+        if done.kills < plan.kills {
+            done.in_work += usize::from(crew.kill(victim).await?);
+            done.kills += 1;
+        }
+        let due = done.kills.is_multiple_of(spread) || done.kills >= plan.kills;
+        if due && done.restarts < plan.restarts {
             crew.restart_database(done.restarts.is_multiple_of(2)).await?;
             done.restarts += 1;
         }
     }
+    say(&format!(
+        "killed {} times, restarted the database {} times; no more of it",
+        done.kills, done.restarts
+    ));
     Ok(done)
 }
 

@@ -19,6 +19,8 @@ pub struct Vendor {
     pub never: &'static str,
     disk: &'static str,
     database: &'static str,
+    /// What the vendor lets a database's administrator be called.
+    admin: &'static str,
     instances: &'static str,
     disks: &'static str,
 }
@@ -35,6 +37,7 @@ pub const VENDORS: &[Vendor] = &[
         never: "m7g.2xlarge",
         disk: "gp3",
         database: "db.m7g.large",
+        admin: "planner",
         instances: "ec2/instance",
         disks: "ec2/volume",
     },
@@ -49,6 +52,7 @@ pub const VENDORS: &[Vendor] = &[
         never: "Standard_D8s_v5",
         disk: "Premium_LRS",
         database: "Standard_D2ds_v5",
+        admin: "planner",
         instances: "Microsoft.Compute/virtualMachines",
         disks: "Microsoft.Compute/disks",
     },
@@ -63,6 +67,7 @@ pub const VENDORS: &[Vendor] = &[
         never: "n2-standard-8",
         disk: "pd-ssd",
         database: "db-custom-2-7680",
+        admin: "postgres",
         instances: "compute.instances",
         disks: "compute.disks",
     },
@@ -169,7 +174,7 @@ pub fn scripts(seed: u64, lines: usize, stock: &[Value], providers: &[String]) -
             }
             8 => {
                 let spec = json!({ "name": format!("guests-{seed}-{number}"), "engine": "postgres", "size": vendor.database,
-                    "storage_gib": if vendor.kind == "azure" { 64 } else { 20 }, "admin_name": "planner" });
+                    "storage_gib": if vendor.kind == "azure" { 64 } else { 20 }, "admin_name": vendor.admin });
                 lines.push(make("database", spec));
                 lines.push(tag(number));
                 lines.push(line("DELETE", "", Value::Null));
