@@ -62,16 +62,16 @@ pub struct Plan {
     #[arg(long, default_value_t = 40)]
     pub at_once: usize,
     /// Milliseconds between two kills, on the average
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 300)]
     pub every_ms: u64,
     /// Simulated seconds a second
-    #[arg(long, default_value_t = 60.0)]
+    #[arg(long, default_value_t = 600.0)]
     pub speed: f64,
     /// When the killing ends, however often it was done by then
     #[arg(long, default_value_t = 360)]
     pub mayhem_seconds: u64,
     /// How long an operation may take to end, and all of them once nothing goes wrong any more
-    #[arg(long, default_value_t = 240)]
+    #[arg(long, default_value_t = 120)]
     pub patience_seconds: u64,
     /// Write the counts there
     #[arg(long, value_name = "FILE")]
