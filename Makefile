@@ -18,7 +18,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 # The steps of `make test` share the machine's cores already, and the cheapest refusal should come first.
 .NOTPARALLEL:
-.PHONY: help run build test test-tools fmt fmt-check lint deny doctest nextest openapi emulator bench coverage conform \
+.PHONY: help run build test test-tools fmt fmt-check lint deny doctest nextest openapi emulator bench chaos coverage conform \
 	conform-aws conform-azure conform-gcp clean
 
 help: ## List what can be made
@@ -68,6 +68,11 @@ bench: ## Measure speed and memory (docs/performance.md); nothing else should be
 	@scripts/setup run
 	cargo build --release --locked --package marquee --package marquee-bench
 	"$(TARGET)/release/marquee-bench" suite --marquee "$(TARGET)/release/marquee" $(ARGS)
+
+chaos: ## Kill workers and fail calls under hundreds of changes, and judge what came of them
+	@scripts/setup run
+	cargo build --release --locked --package marquee --package marquee-bench
+	"$(TARGET)/release/marquee-bench" chaos --marquee "$(TARGET)/release/marquee" $(ARGS)
 
 coverage: ## Measure which lines the tests reach, and hold the floors
 	@scripts/setup test

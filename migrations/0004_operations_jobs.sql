@@ -171,6 +171,7 @@ CREATE TABLE operation_steps (
     attempt         integer              NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     failures        integer              NOT NULL DEFAULT 0 CHECK (failures BETWEEN 0 AND attempt + undo_attempt),
     undo_attempt    integer              NOT NULL DEFAULT 0 CHECK (undo_attempt >= 0),
+    undo_began_at   timestamptz,
     retry_at        timestamptz,
     output          jsonb,
     error           jsonb,
@@ -186,6 +187,7 @@ COMMENT ON COLUMN operation_steps.attempt IS 'How often the step was started, cr
 COMMENT ON COLUMN operation_steps.failures IS
     'How often it (or, while undoing, its undo) answered with an error since it last began to be tried.';
 COMMENT ON COLUMN operation_steps.undo_attempt IS 'How often its undo was started.';
+COMMENT ON COLUMN operation_steps.undo_began_at IS 'When its undo was started first.';
 COMMENT ON COLUMN operation_steps.retry_at IS 'Not to be tried again before this time.';
 COMMENT ON COLUMN operation_steps.output IS 'What the step says it did; its undo and later steps can read it.';
 COMMENT ON COLUMN operation_steps.error IS 'The last failure: {"code", "detail"}.';

@@ -6,6 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
+mod chaos;
 mod load;
 mod replay;
 mod suite;
@@ -24,6 +25,8 @@ enum Command {
     Load(LoadArgs),
     /// Measure everything that docs/performance.md speaks of: nothing else should be running
     Suite(SuiteArgs),
+    /// Kill workers, restart the database and fail calls under hundreds of changes, and judge what came of them
+    Chaos(chaos::Plan),
     /// Be an AWS that answers at once: instances as the real DescribeInstances pages them, nothing of anything else
     ReplayEc2(ReplayArgs),
 }
@@ -131,6 +134,7 @@ async fn main() -> ExitCode {
             };
             suite::run(&plan).await
         }
+        Command::Chaos(plan) => chaos::run(&plan).await,
         Command::ReplayEc2(args) => {
             let account = replay::Account::render(args.instances, args.page_size.max(1), &args.region);
             replay::serve(args.listen, account).await

@@ -1,12 +1,19 @@
 //! Tokens for the resource manager and for storage, from Microsoft's own `azure_identity`: had once, shared, renewed before they end.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use azure_core::{
     cloud::{CloudConfiguration, CustomConfiguration},
     credentials::{Secret, TokenCredential},
-    http::{ClientMethodOptions, ClientOptions, RetryOptions, Transport},
+    http::{
+        AsyncRawResponse, ClientMethodOptions, ClientOptions, HttpClient, Request, RetryOptions, Transport,
+        headers::RETRY_AFTER,
+    },
 };
 use azure_identity::{
     ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
@@ -15,7 +22,7 @@ use azure_identity::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use marquee_clouds::{CallSite, CloudError, ErrorKind, Layers, rest::Tokens};
+use marquee_clouds::{CallSite, CloudError, ErrorKind, Layers, Retry, rest::Tokens};
 use marquee_types::Clock;
 use ring::{
     rand::{SecureRandom as _, SystemRandom},
@@ -45,10 +52,47 @@ const RENEW_BEFORE: TimeDelta = TimeDelta::minutes(5);
 pub struct TokenRing {
     scope: &'static str,
     config: Config,
-    http: reqwest::Client,
+    http: Arc<Line>,
     clock: Clock,
     layers: Layers,
     current: Mutex<Current>,
+}
+
+/// How the last request was answered: the official crate keeps little of an answer that is not Entra's own.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    status: u16,
+    retry_after: Option<Duration>,
+}
+
+/// Our HTTP client, with an ear.
+#[derive(Debug)]
+struct Line {
+    http: reqwest::Client,
+    heard: std::sync::Mutex<Option<Heard>>,
+}
+
+impl Line {
+    /// How the last request was answered; none if it was not.
+    fn heard(&self) -> Option<Heard> {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, heard: Option<Heard>) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = heard;
+    }
+}
+
+#[async_trait]
+impl HttpClient for Line {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        self.note(None);
+        let answer = self.http.execute_request(request).await?;
+        let seconds = answer.headers().get_optional_str(&RETRY_AFTER).and_then(|text| text.parse().ok());
+        let heard = Heard { status: answer.status().into(), retry_after: seconds.map(Duration::from_secs) };
+        self.note(Some(heard));
+        Ok(answer)
+    }
 }
 
 /// The source, and what it gave last.
@@ -67,6 +111,7 @@ impl TokenRing {
         clock: Clock,
         layers: Layers,
     ) -> Result<Self, String> {
+        let http = Arc::new(Line { http, heard: std::sync::Mutex::default() });
         let ring = Self { scope, config, http, clock, layers, current: Mutex::default() };
         ring.source()?;
         match &ring.config.credentials {
@@ -123,7 +168,7 @@ impl TokenRing {
         let mut cloud = CustomConfiguration::default();
         cloud.authority_host = self.authority();
         ClientOptions {
-            transport: Some(Transport::new(Arc::new(self.http.clone()))),
+            transport: Some(Transport::new(Arc::clone(&self.http) as _)),
             retry: RetryOptions::none(),
             cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))),
             ..ClientOptions::default()
@@ -146,7 +191,8 @@ impl TokenRing {
         let given = self
             .layers
             .call(site, || async {
-                source.get_token(&[self.scope], None).await.map_err(|error| token_error(&error))
+                let given = source.get_token(&[self.scope], None).await;
+                given.map_err(|error| token_error(&error, self.http.heard()))
             })
             .await?;
         let ends = DateTime::from_timestamp(given.expires_on.unix_timestamp(), 0).unwrap_or_default();
@@ -193,7 +239,7 @@ impl fmt::Debug for TokenRing {
 }
 
 /// What Entra said, with its code (`AADSTS7000215`) out of the text that the official crate makes of it.
-fn token_error(error: &azure_core::Error) -> CloudError {
+fn token_error(error: &azure_core::Error, heard: Option<Heard>) -> CloudError {
     let mut text = String::new();
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(inner) = cause {
@@ -205,20 +251,24 @@ fn token_error(error: &azure_core::Error) -> CloudError {
         let digits = text[at + 6..].bytes().take_while(u8::is_ascii_digit).count();
         text[at..at + 6 + digits].to_owned()
     });
-    let kind = match (&code, error.kind()) {
-        (Some(code), _) => kind_of(code, 401, ""),
-        (None, azure_core::error::ErrorKind::HttpResponse { status, .. }) => match u16::from(*status) {
-            429 => ErrorKind::Throttled,
-            500.. => ErrorKind::Unavailable,
-            _ => ErrorKind::Unauthenticated,
-        },
-        (None, _) => unexplained(&text),
+    // What the endpoint says of itself comes first: its trouble says nothing about the credentials, whatever its words.
+    let kind = match (heard.map(|heard| heard.status), &code) {
+        (Some(429), _) => ErrorKind::Throttled,
+        (Some(408), _) => ErrorKind::Timeout,
+        // 410 is the machine's own token service while it is renewed; a success that is none broke off, or is nobody's.
+        (Some(410 | 500..), _) | (Some(200..300), None) => ErrorKind::Unavailable,
+        (_, Some(code)) => kind_of(code, 401, ""),
+        (Some(_), None) => ErrorKind::Unauthenticated,
+        (None, None) => unexplained(&text),
     };
     let said =
         code.as_ref().and_then(|code| text.find(code.as_str())).map_or(text.as_str(), |at| &text[at..]);
     let message = said.split([';', '\r', '\n']).next().unwrap_or_default().trim().to_owned();
     let mut made = CloudError::new(CLOUD, "entra:GetToken", kind, message);
     made.code = code;
+    if let (true, Some(after)) = (made.retry_helps(), heard.and_then(|heard| heard.retry_after)) {
+        made.retry = Retry::After(after);
+    }
     made
 }
 

@@ -11,6 +11,7 @@ pub const CLOUD: &str = "azure";
 /// "Troubleshoot Azure virtual machine allocation failures", "Storage Resource Provider error codes".
 static CODES: &[(&str, ErrorKind)] = &[
     ("AADSTS500011", ErrorKind::Unauthenticated),
+    ("AADSTS50033", ErrorKind::Unavailable),
     ("AADSTS50034", ErrorKind::Unauthenticated),
     ("AADSTS700016", ErrorKind::Unauthenticated),
     ("AADSTS7000215", ErrorKind::Unauthenticated),
@@ -18,6 +19,11 @@ static CODES: &[(&str, ErrorKind)] = &[
     ("AADSTS700027", ErrorKind::Unauthenticated),
     ("AADSTS70011", ErrorKind::Invalid),
     ("AADSTS90002", ErrorKind::Unauthenticated),
+    ("AADSTS90006", ErrorKind::Unavailable),
+    ("AADSTS90012", ErrorKind::Timeout),
+    ("AADSTS90024", ErrorKind::Unavailable),
+    ("AADSTS90033", ErrorKind::Unavailable),
+    ("AADSTS90055", ErrorKind::Throttled),
     ("AllocationFailed", ErrorKind::InsufficientCapacity),
     ("AuthenticationFailed", ErrorKind::Unauthenticated),
     ("AuthorizationFailed", ErrorKind::PermissionDenied),

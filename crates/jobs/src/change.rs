@@ -64,13 +64,14 @@ impl Image {
     }
 
     /// The undo of a step is started.
-    pub fn begin_undo(&mut self, index: usize) {
+    pub fn begin_undo(&mut self, index: usize, now: DateTime<Utc>) {
         let step = &mut self.steps[index];
         if step.state != StepState::Undoing {
             step.failures = 0;
         }
         step.state = StepState::Undoing;
         step.undo_attempt += 1;
+        step.undo_began_at.get_or_insert(now);
         step.finished_at = None;
         step.took_off();
         if self.error.is_none() {

@@ -183,7 +183,7 @@ impl Driver {
                 Turn::Start(indices)
             }
             Next::Undo(index) => {
-                image.begin_undo(index);
+                image.begin_undo(index, now);
                 Turn::Undo(index)
             }
             Next::Wait(Some(at)) if at - now > WORTH_WAITING && !image.is_busy() => {
@@ -274,6 +274,7 @@ impl Driver {
             name: Arc::clone(&step.name),
             input: Arc::clone(&step.input),
             attempt: attempt.unsigned_abs(),
+            undo_began_at: step.undo_began_at,
             output: step.output.clone(),
             earlier: earlier.collect(),
             lease: self.lease,

@@ -43,6 +43,7 @@ pub(crate) struct Step {
     pub attempt: i32,
     pub failures: i32,
     pub undo_attempt: i32,
+    pub undo_began_at: Option<DateTime<Utc>>,
     pub retry_at: Option<DateTime<Utc>>,
     pub output: Option<Arc<Value>>,
     pub error: Option<Value>,
@@ -67,6 +68,7 @@ impl Step {
             attempt: 0,
             failures: 0,
             undo_attempt: 0,
+            undo_began_at: None,
             retry_at: None,
             output: None,
             error: None,
@@ -198,6 +200,9 @@ impl Image {
             self.steps.iter().filter(|step| step.state == StepState::UndoFailed).map(what_is_left).collect();
         if !left.is_empty() {
             let mut error = self.error.clone().unwrap_or_else(cancelled);
+            if error["code"] == "cancelled" && error["step"].is_null() {
+                error["detail"] = json!(NOT_ALL_UNDONE);
+            }
             error["left"] = Value::Array(left);
             return Next::Close(OperationState::Failed, Some(error));
         }
@@ -232,6 +237,9 @@ impl Image {
         Some(json!({ "code": "steps_failed", "detail": detail, "steps": failures }))
     }
 }
+
+/// What stands as the detail of an operation that was cancelled and has left something.
+const NOT_ALL_UNDONE: &str = "The operation was cancelled, and not all that it had done could be undone.";
 
 fn what_is_left(step: &Step) -> Value {
     let mut left = with_step(step.failure().unwrap_or_default(), &step.name);

@@ -4,6 +4,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use marquee_db::{Db, DbError, Org, OrgContext, Tx};
 use marquee_types::{Clock, OperationId, OperationState, OrganizationId};
 use serde_json::Value;
@@ -94,6 +95,9 @@ pub struct StepContext {
     pub input: Arc<Value>,
     /// 1 for the first attempt; the undo counts for itself.
     pub attempt: u32,
+    /// When the first attempt at its undo began, whichever worker made it; none while it is done. What an undo waits for is
+    /// counted from there: a wait that begins anew with each worker never ends where workers die sooner.
+    pub undo_began_at: Option<DateTime<Utc>>,
     /// What this step gave when it succeeded; for its undo.
     pub output: Option<Arc<Value>>,
     pub(crate) earlier: Arc<[(Arc<str>, Arc<Value>)]>,

@@ -127,7 +127,7 @@ impl World {
     fn undo(&mut self, index: usize) {
         let settled = |step: &Step| step.attempt == 0 || matches!(step.state, S::Undone | S::UndoFailed);
         assert!(self.image.steps[index + 1..].iter().all(settled), "undone out of order");
-        self.image.begin_undo(index);
+        self.image.begin_undo(index, self.now);
     }
 
     fn answer_one(&mut self) {
@@ -242,4 +242,25 @@ fn a_step_that_kills_its_workers_fails_in_the_end() {
         Some(Value::from("worker_lost"))
     );
     assert!(matches!(world.image.next(false, false, world.now), Next::Undo(0)));
+}
+
+#[test]
+fn an_undo_that_kills_its_workers_ends_and_is_told_as_left() {
+    let mut world = begin(Policy::Unwind, 1, 7);
+    world.image.begin(0, world.now);
+    world.crash();
+    for start in 0..50_i64 {
+        world.image.give_up_on_killers(world.now);
+        assert_eq!(world.image.next(true, false, world.now), Next::Undo(0));
+        world.image.begin_undo(0, world.now + TimeDelta::seconds(start));
+        world.crash();
+    }
+    assert_eq!(world.image.steps[0].undo_began_at, Some(world.now), "when it began first");
+    world.image.give_up_on_killers(world.now);
+    let Next::Close(state, Some(error)) = world.image.next(true, false, world.now) else {
+        panic!("it goes on")
+    };
+    assert_eq!((state, &error["left"][0]["code"]), (O::Failed, &json!("worker_lost")));
+    assert_eq!(error["left"][0]["step"], "s0");
+    assert!(error["detail"].as_str().is_some_and(|said| said.contains("not all")), "{error}");
 }

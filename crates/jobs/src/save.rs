@@ -15,12 +15,17 @@ use crate::{
     lease::Lease,
     operation::Policy,
     queue::organization,
-    record::{INSERT_STEPS, STEPS, state, step_state},
+    record::{INSERT_STEPS, state, step_state},
 };
 
 const LOAD: &str = "
 SELECT target, input, policy, parallel, state, error, request_id, started_at
 FROM operations WHERE organization_id = $1 AND id = $2 AND NOT done";
+
+const LOAD_STEPS: &str = "
+SELECT position, name, state, attempt, output, error, retry_at, started_at, finished_at,
+       input, failures, undo_attempt, undo_began_at
+FROM operation_steps WHERE organization_id = $1 AND operation_id = $2 ORDER BY position";
 
 /// What the driver works on; `None` if there is nothing left to do.
 pub(crate) async fn load(tx: &mut Tx<Org>, id: OperationId) -> Result<Option<Image>, DbError> {
@@ -29,7 +34,7 @@ pub(crate) async fn load(tx: &mut Tx<Org>, id: OperationId) -> Result<Option<Ima
     let mut batch = tx.batch();
     let keys: [&(dyn marquee_db::ToSql + Sync); 2] = [&owner, &operation];
     batch.add(LOAD, &keys);
-    batch.add(STEPS, &keys);
+    batch.add(LOAD_STEPS, &keys);
     let mut replies = batch.rows().await?.into_iter();
     let (operation, steps) = (replies.next().unwrap_or_default(), replies.next().unwrap_or_default());
     Ok(operation.first().map(|row| image(row, &steps)))
@@ -61,6 +66,7 @@ fn step(row: &Row) -> Step {
         attempt: row.get(3),
         failures: row.get(10),
         undo_attempt: row.get(11),
+        undo_began_at: row.get(12),
         retry_at: row.get(6),
         output: row.get::<_, Option<Value>>(4).map(Arc::new),
         error: row.get(5),
@@ -98,10 +104,11 @@ const SAVE_STEPS: &str = "
 UPDATE operation_steps
 SET state = now.state, attempt = now.attempt, failures = now.failures, undo_attempt = now.undo_attempt,
     retry_at = now.retry_at, output = now.output, error = now.error, started_at = now.started_at,
-    finished_at = now.finished_at
+    finished_at = now.finished_at, undo_began_at = now.undo_began_at
 FROM unnest($3::integer[], $4::text[], $5::integer[], $6::integer[], $7::integer[], $8::timestamptz[],
-            $9::jsonb[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[])
-     AS now (position, state, attempt, failures, undo_attempt, retry_at, output, error, started_at, finished_at)
+            $9::jsonb[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[])
+     AS now (position, state, attempt, failures, undo_attempt, retry_at, output, error, started_at, finished_at,
+             undo_began_at)
 WHERE operation_steps.organization_id = $1 AND operation_steps.operation_id = $2
   AND operation_steps.position = ANY ($3) AND operation_steps.position = now.position";
 
@@ -158,6 +165,7 @@ pub(crate) fn save_at_commit(
                 column(&changed, |step| step.error.clone()),
                 column(&changed, |step| step.started_at),
                 column(&changed, |step| step.finished_at),
+                column(&changed, |step| step.undo_began_at),
             ],
         );
     }

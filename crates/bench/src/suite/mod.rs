@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use marquee_db::{embedded, migrate};
 use serde_json::{Value, json};
 
+pub use self::server::{KEY, Owner, command, folder, machine, organization, postmaster};
 use self::server::{Replay, Server};
 use crate::{
     load::{self, Scenario},

@@ -18,7 +18,8 @@ use tempfile::TempDir;
 use crate::load::process::{Cost, Meter};
 
 const PASSWORD: &str = "a password for the benchmark";
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+/// The key-encryption key.
+pub const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// A folder that the unprivileged user of PostgreSQL can reach, gone afterwards.
 pub fn folder() -> Result<TempDir> {
@@ -98,19 +99,7 @@ impl Server {
 
     /// Makes an organization and logs its owner in.
     pub async fn organization(&self, name: &str) -> Result<Owner> {
-        let email = format!("owner@{name}.example");
-        let mut bootstrap = command(&self.marquee, &self.urls)
-            .args(["admin", "bootstrap", "--organization", name, "--email", &email, "--password-stdin"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()?;
-        bootstrap.stdin.take().context("no standard input")?.write_all(PASSWORD.as_bytes())?;
-        ensure!(bootstrap.wait()?.success(), "bootstrap failed");
-        let anybody = Owner { token: String::new(), url: self.url.clone(), http: self.http.clone() };
-        let answer =
-            anybody.post("/api/auth/login", &json!({ "email": email, "password": PASSWORD })).await?;
-        let token = answer["token"].as_str().context("a login without a token")?.to_owned();
-        Ok(Owner { token, ..anybody })
+        organization(&self.marquee, &self.urls, &self.url, name).await
     }
 
     /// Ends it.
@@ -119,6 +108,22 @@ impl Server {
         self.child.wait()?;
         Ok(())
     }
+}
+
+/// Makes an organization at a server and logs its owner in.
+pub async fn organization(marquee: &Path, urls: &DatabaseUrls, url: &str, name: &str) -> Result<Owner> {
+    let email = format!("owner@{name}.example");
+    let mut bootstrap = command(marquee, urls)
+        .args(["admin", "bootstrap", "--organization", name, "--email", &email, "--password-stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    bootstrap.stdin.take().context("no standard input")?.write_all(PASSWORD.as_bytes())?;
+    ensure!(bootstrap.wait()?.success(), "bootstrap failed");
+    let anybody = Owner { token: String::new(), url: url.to_owned(), http: reqwest::Client::new() };
+    let answer = anybody.post("/api/auth/login", &json!({ "email": email, "password": PASSWORD })).await?;
+    let token = answer["token"].as_str().context("a login without a token")?.to_owned();
+    Ok(Owner { token, ..anybody })
 }
 
 impl Drop for Server {
@@ -135,6 +140,26 @@ impl Owner {
         let request = if body.is_null() { request } else { request.json(body) };
         let answer = request.send().await?;
         super::success(answer.status().as_u16(), answer.json().await?)
+    }
+
+    /// Sends whatever method, with an idempotency key if it is a POST; the status and the answer, whatever they are.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        key: Option<&str>,
+    ) -> Result<(u16, Value)> {
+        let method = reqwest::Method::from_bytes(method.as_bytes())?;
+        let posts = method == reqwest::Method::POST;
+        let request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let request = if body.is_null() { request } else { request.json(body) };
+        let request = match key.filter(|_| posts) {
+            Some(key) => request.header("Idempotency-Key", key),
+            None => request,
+        };
+        let answer = request.timeout(Duration::from_secs(40)).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
     }
 
     /// Gets.
@@ -195,7 +220,8 @@ impl Drop for Replay {
     }
 }
 
-fn command(marquee: &Path, urls: &DatabaseUrls) -> Command {
+/// `marquee` with the database in its environment.
+pub fn command(marquee: &Path, urls: &DatabaseUrls) -> Command {
     let mut command = Command::new(marquee);
     command
         .env("MARQUEE_DATABASE_URL", urls.app.expose_secret())

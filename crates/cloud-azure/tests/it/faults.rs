@@ -1,9 +1,9 @@
 //! What goes wrong at the cloud, and what a listing makes of it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use marquee_clouds::{
-    ErrorKind,
+    ErrorKind, Retry,
     conformance::{
         odd::{BODIES, Odd, nothing_is_taken_for_a_listing},
         survey,
@@ -29,6 +29,29 @@ async fn a_service_that_is_broken_fails_alone() {
     assert!(failed.iter().all(|(_, kind)| *kind == ErrorKind::Unavailable), "{failed:?}");
     assert!(failed.iter().all(|(scope, _)| scope.starts_with("compute/")), "{failed:?}");
     assert!(!failed.is_empty() && whole.iter().all(|scope| !scope.starts_with("compute/")), "{whole:?}");
+}
+
+/// Whoever has no token for the vendor's trouble waits for the vendor, not for a person.
+#[tokio::test]
+async fn trouble_of_the_token_endpoint_is_no_refusal_of_the_credentials() {
+    let trouble = [
+        (json!({ "kind": "throttled" }), ErrorKind::Throttled),
+        (json!({ "kind": "throttled", "retry_after_seconds": 3_600 }), ErrorKind::Throttled),
+        (json!({ "kind": "failing", "status": 500 }), ErrorKind::Unavailable),
+        (json!({ "kind": "failing", "status": 503 }), ErrorKind::Unavailable),
+        (json!({ "kind": "cut_off" }), ErrorKind::Unavailable),
+        (json!({ "kind": "revoked_credentials" }), ErrorKind::Unauthenticated),
+    ];
+    for (mut fault, expected) in trouble {
+        let simulator = simulator().await;
+        fault["service"] = json!("Microsoft.Entra");
+        simulator.fault(fault.clone()).unwrap();
+        let error = cloud(&connection(&simulator, |_| {})).identity().await.unwrap_err();
+        assert_eq!(error.kind, expected, "{fault}: {error}");
+        assert_eq!(error.retry_helps(), expected != ErrorKind::Unauthenticated, "{fault}: {error:?}");
+        let told = matches!(error.retry, Retry::After(wait) if wait >= Duration::from_mins(59));
+        assert_eq!(told, fault["retry_after_seconds"] == 3_600, "{fault}: {error:?}");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use marquee_db::{DatabaseUrls, Db, PoolSizes};
 use marquee_jobs::{
     NewJob, OperationKind, Policy, Registry, StepContext, StepDone, StepError, lease_was_lost,
@@ -89,6 +89,62 @@ async fn a_worker_that_comes_back_late_cannot_commit() {
         "its commit was refused because the lease was lost"
     );
     assert_eq!(bed.operation(id).await.progress, json!({ "written": 1 }));
+    bed.nothing_left().await;
+}
+
+/// Which attempt at the undo (0: it is done), and when the first of them began.
+type Told = (u32, Option<DateTime<Utc>>);
+
+/// Its only step is refused; the first attempt at undoing it waits. Each attempt says what it was told.
+#[derive(Clone, Default)]
+struct SlowUndo {
+    waiting: Arc<Notify>,
+    go_on: Arc<Notify>,
+    told: Arc<Mutex<Vec<Told>>>,
+}
+
+#[async_trait]
+impl OperationKind for SlowUndo {
+    fn kind(&self) -> &'static str {
+        "build"
+    }
+
+    async fn run_step(&self, ctx: &StepContext) -> Result<StepDone, StepError> {
+        self.told.lock().await.push((0, ctx.undo_began_at));
+        Err(StepError::permanent("refused", "It was refused."))
+    }
+
+    async fn undo_step(&self, ctx: &StepContext) -> Result<(), StepError> {
+        self.told.lock().await.push((ctx.attempt, ctx.undo_began_at));
+        if ctx.attempt == 1 {
+            self.waiting.notify_one();
+            self.go_on.notified().await;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn when_an_undo_began_outlives_the_worker_that_began_it() {
+    let began = "2026-06-20T12:00:00Z".parse().unwrap();
+    let clock = Clock::manual(began);
+    let bed = Bed::at(clock.clone()).await;
+    let kind = SlowUndo::default();
+    let id = bed.start(building(Policy::Unwind, &[("a", json!({}))])).await.id();
+    let registry = || Registry::new().operation(kind.clone());
+    let (lost, next) = (workers(&bed.db, &clock, registry()), workers(&bed.db, &clock, registry()));
+    let stop = CancellationToken::new();
+    let going_on = async {
+        kind.waiting.notified().await;
+        clock.advance(TimeDelta::seconds(40));
+        end_leases(&bed.db).await.unwrap();
+        let done = work_until_done(&next, &bed.db, &bed.context, id, AT_MOST).await;
+        assert_eq!(done.state, OperationState::Undone);
+        kind.go_on.notify_one();
+        stop.cancel();
+    };
+    tokio::join!(lost.run(stop.clone()), going_on);
+    assert_eq!(*kind.told.lock().await, [(0, None), (1, Some(began)), (2, Some(began))]);
     bed.nothing_left().await;
 }
 

@@ -192,7 +192,10 @@ impl ChangeOperation {
         }
         let connected = open(&self.app, ctx, step.provider_id).await?;
         let (changes, token) = (changes(&*connected.cloud)?, token(ctx, "")?);
-        let until = tokio::time::Instant::now() + self.unseen;
+        // Counted over all attempts: a worker that dies takes the wait with it, and the next goes on with the rest of it.
+        let waited = ctx.undo_began_at.map(|began| ctx.clock.now() - began);
+        let waited = waited.and_then(|waited| waited.to_std().ok()).unwrap_or_default();
+        let until = tokio::time::Instant::now() + self.unseen.saturating_sub(waited);
         let mut wait = LOOKS.0;
         loop {
             let found = match changes.made(&step.change, &token).await {
@@ -202,7 +205,7 @@ impl ChangeOperation {
             if found.is_some() || tokio::time::Instant::now() >= until {
                 return Ok(found);
             }
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep_until(until.min(tokio::time::Instant::now() + wait)).await;
             wait = (wait * 2).min(LOOKS.1);
         }
     }
