@@ -28,6 +28,7 @@ mod plan;
 mod schema;
 mod secrets;
 mod spec;
+mod steps;
 mod surroundings;
 mod times;
 mod tree;

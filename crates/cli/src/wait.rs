@@ -11,11 +11,12 @@ use crate::{
     failure::{Failure, clean},
     http::{Http, Request},
     spec::Api,
+    steps,
     surroundings::Surroundings,
 };
 
 /// How long one request waits for the end, at a terminal and in a pipe: also how often progress is shown.
-const TERMINAL_ROUND: u64 = 1;
+const TERMINAL_ROUND: u64 = 2;
 const PIPE_ROUND: u64 = 10;
 
 /// Waits until the operation is done and returns it as the server shows it then.
@@ -26,7 +27,8 @@ pub async fn until_done(
     timeout: Option<u64>,
     surroundings: &mut Surroundings,
 ) -> Result<Value, Failure> {
-    let path = wait_path(api, id)?;
+    let path = path_of(api, "operations.wait", id)?;
+    let detail = path_of(api, "operations.get", id)?;
     let deadline = timeout.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let mut display = Display::new(surroundings);
     loop {
@@ -38,7 +40,13 @@ pub async fn until_done(
             display.end();
             return Err(Failure::Interrupted(left_running(http, id)));
         };
-        display.show(&operation, surroundings);
+        // Two requests a round, of which the first takes two seconds or brings the end.
+        let look = Request::get(detail.clone(), Vec::new());
+        let Some(looked) = round(http, &look, surroundings).await? else {
+            display.end();
+            return Err(Failure::Interrupted(left_running(http, id)));
+        };
+        display.show(&operation, &looked, surroundings);
         if operation.get("done").and_then(Value::as_bool) == Some(true) {
             display.end();
             return Ok(operation);
@@ -69,11 +77,10 @@ async fn round(
     answer.map(|answer| Some(inner(answer.body)))
 }
 
-/// The path of `operations.wait`, or of the operation itself where the API cannot wait.
-fn wait_path(api: &Api, id: &str) -> Result<String, Failure> {
-    let operation = api.by_id("operations.wait").ok_or_else(|| {
-        Failure::Local("this API has no operations.wait; look with: marquee operations show".into())
-    })?;
+/// The path of one of the operations that look at an operation.
+fn path_of(api: &Api, looks: &str, id: &str) -> Result<String, Failure> {
+    let missing = || Failure::Local(format!("this API has no {looks}: look with: marquee operations list"));
+    let operation = api.by_id(looks).ok_or_else(missing)?;
     let name = operation.path_parameters.first().map_or("id", |parameter| parameter.name.as_str());
     Ok(operation.path.replace(&format!("{{{name}}}"), &crate::perform::segment(id)))
 }
@@ -133,6 +140,7 @@ fn set_template(bar: &ProgressBar, template: &str) {
 struct Display {
     bar: Option<ProgressBar>,
     last: String,
+    steps: Vec<String>,
 }
 
 impl Display {
@@ -143,16 +151,21 @@ impl Display {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Self { bar, last: String::new() }
+        Self { bar, last: String::new(), steps: Vec::new() }
     }
 
-    fn show(&mut self, operation: &Value, surroundings: &mut Surroundings) {
+    fn show(&mut self, operation: &Value, detail: &Value, surroundings: &mut Surroundings) {
         let line = describe(operation);
         let Some(bar) = &self.bar else {
             if line != self.last {
                 surroundings.note(&line);
                 self.last = line;
             }
+            let now = steps::lines(detail);
+            for line in steps::changed(&self.steps, &now) {
+                surroundings.note(&line);
+            }
+            self.steps = now;
             return;
         };
         let share = operation.get("progress").and_then(share);
@@ -161,7 +174,8 @@ impl Display {
             bar.set_length(total);
             bar.set_position(done);
         }
-        bar.set_message(clean(&line));
+        let step = steps::under_way(detail).unwrap_or_default();
+        bar.set_message(clean(&format!("{line}{step}")));
     }
 
     fn end(&self) {

@@ -14,6 +14,11 @@ fn started() -> Reply {
     Reply::json(&json!({"operation": operation("pending", false, 0)})).status(202)
 }
 
+fn steps(attempt: u32) -> Reply {
+    let step = json!({"name": "stop web", "state": "running", "attempt": attempt});
+    Reply::json(&json!({"id": "op_1", "steps": [step]}))
+}
+
 #[tokio::test]
 async fn in_a_pipe_it_is_only_started() {
     let server = Server::new([started()]).await;
@@ -28,12 +33,13 @@ async fn in_a_pipe_it_is_only_started() {
 async fn waiting_tells_each_change_on_a_line() {
     let running = || Reply::json(&operation("running", false, 2));
     let done = Reply::json(&operation("succeeded", true, 4));
-    let server = Server::new([started(), running(), running(), done]).await;
+    let server = Server::new([started(), running(), steps(1), running(), steps(2), done, steps(2)]).await;
     let outcome = Machine::new(&server.url).run(&["providers", "sync", "prv_1", "--wait"]).await;
     let outcome = outcome.expect(Exit::Ok);
     assert_eq!(
         outcome.stderr,
-        "op_1 running: scopes done 2, scopes total 4\nop_1 succeeded: scopes done 4, scopes total 4\n"
+        "op_1 running: scopes done 2, scopes total 4\n  1/1 stop web running\n  1/1 stop web running, attempt 2\n\
+         op_1 succeeded: scopes done 4, scopes total 4\n"
     );
     assert!(outcome.stdout.contains("succeeded"), "{}", outcome.stdout);
     assert_eq!(server.seen()[1].target, "/api/operations/op_1/wait?timeout_seconds=10");
@@ -51,7 +57,7 @@ async fn each_end_has_its_exit_code() {
     for (state, exit) in table {
         let mut end = operation(state, true, 4);
         end["error"] = json!({"code": "some", "detail": "region eu-west-1 answered 500"});
-        let server = Server::new([Reply::json(&end)]).await;
+        let server = Server::new([Reply::json(&end), Reply::json(&end)]).await;
         let outcome =
             Machine::new(&server.url).run(&["operations", "wait", "op_1", "-o", "json"]).await.expect(exit);
         let shown: Value = serde_json::from_str(&outcome.stdout).unwrap();
@@ -80,7 +86,7 @@ async fn ctrl_c_leaves_it_running_and_says_where() {
 
 #[tokio::test]
 async fn a_timeout_ends_the_waiting_only() {
-    let server = Server::new([Reply::json(&operation("running", false, 1))]).await;
+    let server = Server::new([Reply::json(&operation("running", false, 1)), steps(1)]).await;
     let outcome = Machine::new(&server.url).run(&["operations", "wait", "op_1", "--timeout", "0"]).await;
     let outcome = outcome.expect(Exit::Failure);
     assert!(
@@ -93,7 +99,7 @@ async fn a_timeout_ends_the_waiting_only() {
 #[tokio::test]
 async fn a_server_that_is_away_for_a_moment_does_not_end_the_waiting() {
     let away = problem(503, "unavailable", "Restarting.").header("retry-after", "0");
-    let server = Server::new([away, Reply::json(&operation("succeeded", true, 4))]).await;
+    let server = Server::new([away, Reply::json(&operation("succeeded", true, 4)), steps(1)]).await;
     Machine::new(&server.url).run(&["operations", "watch", "op_1"]).await.expect(Exit::Ok);
     server.assert_done();
 }
