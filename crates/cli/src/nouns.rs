@@ -252,7 +252,7 @@ pub static NOUNS: &[Noun] = &[
             (
                 "create",
                 "  marquee resources create --provider-id prv_01989f2c… --kind disk --region eu-central-1 \\
-      --spec '{\"name\": \"photos\", \"zone\": \"eu-central-1a\", \"size_gib\": 100}'",
+      --spec.name photos --spec.zone eu-central-1a --spec.size-gib 100",
             ),
             (
                 "resize",

@@ -50,7 +50,8 @@ pub struct CreateTarget {
 }
 
 /// What a new resource is like, by its kind.
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
 #[expect(dead_code, reason = "it only describes `CreateResource::spec`, which is read by its kind")]
 pub enum ResourceSpec {
     /// Of a `compute_instance`.
