@@ -19,6 +19,10 @@ use crate::{
 const TERMINAL_ROUND: u64 = 2;
 const PIPE_ROUND: u64 = 10;
 
+/// How soon after a round the next one begins, at the earliest: also where a round waits for less than that, as it
+/// does shortly before the deadline, or a server answers before the end and before its time.
+const SHORTEST_ROUND: Duration = Duration::from_secs(1);
+
 /// Waits until the operation is done and returns it as the server shows it then.
 pub async fn until_done(
     api: &Api,
@@ -33,7 +37,8 @@ pub async fn until_done(
     let mut display = Display::new(surroundings);
     loop {
         let longest = if surroundings.terminal.stderr { TERMINAL_ROUND } else { PIPE_ROUND };
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).as_secs());
+        let began = Instant::now();
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(began).as_secs());
         let seconds = left.map_or(longest, |left| left.min(longest)).to_string();
         let request = Request::get(path.clone(), vec![("timeout_seconds".into(), seconds)]);
         let Some(operation) = round(http, &request, surroundings).await? else {
@@ -57,6 +62,20 @@ pub async fn until_done(
             let what = format!("{id} is still {state} after {} s; it goes on", timeout.unwrap_or_default());
             return Err(Failure::Operation { what, exit: Exit::Failure });
         }
+        let next = began + SHORTEST_ROUND;
+        if !pause(deadline.map_or(next, |deadline| next.min(deadline)), surroundings).await {
+            display.end();
+            return Err(Failure::Interrupted(left_running(http, id)));
+        }
+    }
+}
+
+/// Lets the time pass, and says whether it did: not if Ctrl-C came first.
+async fn pause(until: Instant, surroundings: &mut Surroundings) -> bool {
+    tokio::select! {
+        biased;
+        () = &mut surroundings.interrupt => false,
+        () = tokio::time::sleep_until(until) => true,
     }
 }
 

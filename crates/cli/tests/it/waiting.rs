@@ -97,6 +97,18 @@ async fn a_timeout_ends_the_waiting_only() {
 }
 
 #[tokio::test]
+async fn a_server_is_asked_once_a_second_at_most() {
+    // This server never waits, so nothing but the client keeps the requests apart.
+    let answers = (0..40).flat_map(|_| [Reply::json(&operation("running", false, 1)), steps(1)]);
+    let server = Server::new(answers).await;
+    let outcome = Machine::new(&server.url).run(&["operations", "wait", "op_1", "--timeout", "2"]).await;
+    let outcome = outcome.expect(Exit::Failure);
+    assert!(outcome.stderr.ends_with("op_1 is still running after 2 s; it goes on\n"), "{}", outcome.stderr);
+    // At the start, a second later and at the deadline: two requests each, and fewer on a machine that is slow.
+    assert!((4..=6).contains(&server.seen().len()), "{} requests", server.seen().len());
+}
+
+#[tokio::test]
 async fn a_server_that_is_away_for_a_moment_does_not_end_the_waiting() {
     let away = problem(503, "unavailable", "Restarting.").header("retry-after", "0");
     let server = Server::new([away, Reply::json(&operation("succeeded", true, 4)), steps(1)]).await;
