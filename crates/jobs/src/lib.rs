@@ -1,11 +1,12 @@
 //! Durable work over PostgreSQL, without a word of any domain.
 //!
-//! Three words only:
+//! Four words only:
 //!
 //! - a **job** is one idempotent step, asked for in the transaction that makes it necessary ([`enqueue`]);
 //! - an **operation** is a list of steps that survives any crash, can be watched, paused and cancelled, and is
 //!   undone when it fails ([`start_operation`], [`OperationKind`]);
-//! - a **reconciler** compares what is with what should be, by period and by nudge ([`Reconciler`]).
+//! - a **reconciler** compares what is with what should be, by period and by nudge ([`Reconciler`]);
+//! - a **schedule** asks for a job again and again, by a timetable ([`put_schedule`]).
 //!
 //! What holds, whatever dies and whenever:
 //!
@@ -18,7 +19,7 @@
 //!
 //! Reading order: [`job`](NewJob), `lease`, `queue` (the SQL of claims), `operation` and `kind` (what is asked
 //! and what the application writes), `image` and `change` (the pure heart: what comes next, and what an answer
-//! changes), `driver` and `save` (the step boundary), `workers`, `claims`, `work`, `heartbeat` (one process), `reconciler`.
+//! changes), `driver` and `save` (the step boundary), `workers`, `claims`, `work`, `heartbeat` (one process), `reconciler`, `schedules`.
 //! The essay is docs/jobs.md.
 
 mod backoff;
@@ -41,6 +42,7 @@ mod reconciler;
 mod record;
 mod registry;
 mod save;
+mod schedules;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod upkeep;
@@ -65,5 +67,9 @@ pub use crate::{
     reconciler::{ReconcileContext, Reconciler, Summary, nudge},
     record::{OperationRow, StepRow},
     registry::Registry,
+    schedules::{
+        CATCH_UP, MOST_AT_ONCE, MOST_JITTER, Missed, NewSchedule, Occasion, ScheduleError, ScheduleRow,
+        Timetable, TimetableError, drop_schedule, pause_schedule, put_schedule, resume_schedule, schedules,
+    },
     workers::{Limits, Workers},
 };

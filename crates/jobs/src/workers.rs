@@ -159,6 +159,7 @@ impl Workers {
                 }
             },
             crate::reconciler::tend_all(inner, &stop),
+            crate::schedules::fire_all(inner, &stop),
         );
     }
 

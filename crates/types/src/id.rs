@@ -137,6 +137,8 @@ ids! {
     SyncId = "syn";
     /// A long-running change.
     OperationId = "op";
+    /// What fires a job again and again, by a timetable.
+    ScheduleId = "sch";
     /// A rule that says which changes need a second person.
     ApprovalPolicyId = "apl";
     /// One durable job.

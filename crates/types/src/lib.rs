@@ -22,7 +22,7 @@ pub mod words;
 pub use clock::Clock;
 pub use id::{
     ApiKeyId, ApprovalPolicyId, AuditEntryId, JobId, OperationId, OrganizationId, ProviderId, RequestId,
-    ResourceId, SessionId, SyncId, UserId,
+    ResourceId, ScheduleId, SessionId, SyncId, UserId,
 };
 pub use operation::OperationState;
 pub use permission::{Permission, PermissionSet};

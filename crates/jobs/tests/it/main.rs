@@ -10,5 +10,6 @@ mod notices;
 mod operations;
 mod outage;
 mod reconcilers;
+mod schedules;
 mod shutdown;
 mod support;
