@@ -174,6 +174,7 @@ CREATE TABLE operation_steps (
     undo_began_at   timestamptz,
     retry_at        timestamptz,
     output          jsonb,
+    kept            jsonb,
     error           jsonb,
     started_at      timestamptz,
     finished_at     timestamptz,
@@ -190,6 +191,8 @@ COMMENT ON COLUMN operation_steps.undo_attempt IS 'How often its undo was starte
 COMMENT ON COLUMN operation_steps.undo_began_at IS 'When its undo was started first.';
 COMMENT ON COLUMN operation_steps.retry_at IS 'Not to be tried again before this time.';
 COMMENT ON COLUMN operation_steps.output IS 'What the step says it did; its undo and later steps can read it.';
+COMMENT ON COLUMN operation_steps.kept IS
+    'What an attempt that is to be gone on with later left for the next one, or for the undo; null once the step has ended.';
 COMMENT ON COLUMN operation_steps.error IS 'The last failure: {"code", "detail"}.';
 
 SELECT protect_tenant_table('operation_steps');

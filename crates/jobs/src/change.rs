@@ -134,6 +134,7 @@ impl Image {
         step.landed();
         let Err(error) = answer else {
             step.state = StepState::Undone;
+            step.kept = None;
             step.finished_at = Some(now);
             return;
         };
@@ -153,6 +154,7 @@ impl Image {
         let step = &mut self.steps[index];
         step.state = StepState::Succeeded;
         step.output = Some(Arc::new(done.output));
+        step.kept = None;
         step.error = None;
         step.retry_at = None;
         step.finished_at = Some(now);
@@ -222,6 +224,9 @@ impl Step {
             *starts = (*starts - 1).max(1);
             self.state = StepState::Pending;
             self.retry_at = Some(later(now, wait));
+            if let Some(kept) = &error.kept {
+                self.kept = Some(Arc::new(kept.clone()));
+            }
             return Verdict::Again;
         }
         self.failures += 1;

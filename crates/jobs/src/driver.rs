@@ -276,6 +276,7 @@ impl Driver {
             attempt: attempt.unsigned_abs(),
             undo_began_at: step.undo_began_at,
             output: step.output.clone(),
+            kept: step.kept.clone(),
             earlier: earlier.collect(),
             lease: self.lease,
             context: self.context.clone(),

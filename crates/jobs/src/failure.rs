@@ -35,6 +35,9 @@ pub struct StepError {
     pub detail: String,
     /// Whether trying again can help.
     pub retry: Retry,
+    /// What the next attempt, or the undo, goes on with ([`crate::StepContext::kept`]); only where it waits
+    /// ([`Retry::Later`]). Never a secret.
+    pub kept: Option<Value>,
 }
 
 /// Why a job did not do its work.
@@ -43,27 +46,33 @@ pub type JobError = StepError;
 impl StepError {
     /// A failure that trying again cannot mend.
     pub fn permanent(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { code: code.into(), detail: detail.into(), retry: Retry::Never }
+        Self { code: code.into(), detail: detail.into(), retry: Retry::Never, kept: None }
     }
 
     /// A failure that may be gone after the engine's back-off.
     pub fn transient(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { code: code.into(), detail: detail.into(), retry: Retry::Backoff }
+        Self { code: code.into(), detail: detail.into(), retry: Retry::Backoff, kept: None }
     }
 
     /// A failure that says how long to wait.
     pub fn after(wait: Duration, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { code: code.into(), detail: detail.into(), retry: Retry::After(wait) }
+        Self { code: code.into(), detail: detail.into(), retry: Retry::After(wait), kept: None }
     }
 
     /// No failure: it waits for something, and is to be looked at again.
     pub fn later(wait: Duration, detail: impl Into<String>) -> Self {
-        Self { code: "waiting".into(), detail: detail.into(), retry: Retry::Later(wait) }
+        Self { code: "waiting".into(), detail: detail.into(), retry: Retry::Later(wait), kept: None }
+    }
+
+    /// The same, with something for the attempt that goes on.
+    #[must_use]
+    pub fn keeping(self, kept: Value) -> Self {
+        Self { kept: Some(kept), ..self }
     }
 
     /// A failure that a person has to repair; `detail` is the reason that the paused operation shows.
     pub fn pause(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { code: code.into(), detail: detail.into(), retry: Retry::Pause }
+        Self { code: code.into(), detail: detail.into(), retry: Retry::Pause, kept: None }
     }
 
     /// As the database and the API keep it.

@@ -46,6 +46,8 @@ pub(crate) struct Step {
     pub undo_began_at: Option<DateTime<Utc>>,
     pub retry_at: Option<DateTime<Utc>>,
     pub output: Option<Arc<Value>>,
+    /// What an attempt that waits left for the next, or for the undo.
+    pub kept: Option<Arc<Value>>,
     pub error: Option<Value>,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
@@ -71,6 +73,7 @@ impl Step {
             undo_began_at: None,
             retry_at: None,
             output: None,
+            kept: None,
             error: None,
             started_at: None,
             finished_at: None,

@@ -100,6 +100,9 @@ pub struct StepContext {
     pub undo_began_at: Option<DateTime<Utc>>,
     /// What this step gave when it succeeded; for its undo.
     pub output: Option<Arc<Value>>,
+    /// What the last attempt that waits left to be gone on with ([`StepError::keeping`]): the undo finds there what a step
+    /// that was not brought to its end had begun, until it leaves something of its own.
+    pub kept: Option<Arc<Value>>,
     pub(crate) earlier: Arc<[(Arc<str>, Arc<Value>)]>,
     pub(crate) lease: Lease,
     pub(crate) context: OrgContext,

@@ -24,7 +24,7 @@ FROM operations WHERE organization_id = $1 AND id = $2 AND NOT done";
 
 const LOAD_STEPS: &str = "
 SELECT position, name, state, attempt, output, error, retry_at, started_at, finished_at,
-       input, failures, undo_attempt, undo_began_at
+       input, failures, undo_attempt, undo_began_at, kept
 FROM operation_steps WHERE organization_id = $1 AND operation_id = $2 ORDER BY position";
 
 /// What the driver works on; `None` if there is nothing left to do.
@@ -69,6 +69,7 @@ fn step(row: &Row) -> Step {
         undo_began_at: row.get(12),
         retry_at: row.get(6),
         output: row.get::<_, Option<Value>>(4).map(Arc::new),
+        kept: row.get::<_, Option<Value>>(13).map(Arc::new),
         error: row.get(5),
         started_at: row.get(7),
         finished_at: row.get(8),
@@ -104,11 +105,11 @@ const SAVE_STEPS: &str = "
 UPDATE operation_steps
 SET state = now.state, attempt = now.attempt, failures = now.failures, undo_attempt = now.undo_attempt,
     retry_at = now.retry_at, output = now.output, error = now.error, started_at = now.started_at,
-    finished_at = now.finished_at, undo_began_at = now.undo_began_at
+    finished_at = now.finished_at, undo_began_at = now.undo_began_at, kept = now.kept
 FROM unnest($3::integer[], $4::text[], $5::integer[], $6::integer[], $7::integer[], $8::timestamptz[],
-            $9::jsonb[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[])
+            $9::jsonb[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::jsonb[])
      AS now (position, state, attempt, failures, undo_attempt, retry_at, output, error, started_at, finished_at,
-             undo_began_at)
+             undo_began_at, kept)
 WHERE operation_steps.organization_id = $1 AND operation_steps.operation_id = $2
   AND operation_steps.position = ANY ($3) AND operation_steps.position = now.position";
 
@@ -166,6 +167,7 @@ pub(crate) fn save_at_commit(
                 column(&changed, |step| step.started_at),
                 column(&changed, |step| step.finished_at),
                 column(&changed, |step| step.undo_began_at),
+                column(&changed, |step| step.kept.as_deref().cloned()),
             ],
         );
     }

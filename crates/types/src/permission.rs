@@ -29,6 +29,8 @@ crate::words! {
         ResourcesSnapshot = "resources.snapshot",
         ResourcesRestore = "resources.restore",
         ResourcesAttach = "resources.attach",
+        ResourcesConfigure = "resources.configure",
+        ResourcesRoute = "resources.route",
         ResourcesProtect = "resources.protect",
         ResourcesUnprotect = "resources.unprotect",
         OperationsRead = "operations.read",

@@ -7,11 +7,12 @@
 //! What a schedule makes is a job like any other: it has its attempts, its turn among the organizations, its dead letter.
 //! So a schedule never waits for its work, and its work is never lost with it.
 //!
-//! Reading order: `timetable` (pure: when), `firing` (pure: which of the due occurrences), `store` (the rows), `fire` (the
+//! Reading order: `timetable` and `recurrence` (pure: when), `firing` (pure: which of the due occurrences), `store` (the rows), `fire` (the
 //! transaction). The rules for changes of the clocks and for missed occurrences are in docs/jobs.md.
 
 mod fire;
 mod firing;
+mod recurrence;
 mod store;
 mod timetable;
 

@@ -13,20 +13,19 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Datelike, LocalResult, NaiveDateTime, SubsecRound, TimeZone, Timelike, Utc};
-use chrono_tz::{GapInfo, Tz};
+use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use chrono_tz::Tz;
 use croner::{
     Cron,
     errors::CronError,
     parser::{CronParser, Seconds, Year},
 };
-use rrule::{Frequency, RRule, RRuleSet, Unvalidated};
 use serde::{Deserialize, Serialize};
 
+use super::recurrence::Recurrence;
+
 /// No pattern or rule is longer.
-const MOST_TEXT: usize = 500;
-/// A recurrence begins in these years: it is followed from its beginning each time.
-const YEARS: std::ops::RangeInclusive<i32> = 1990..=2200;
+pub(super) const MOST_TEXT: usize = 500;
 
 /// When something happens, again and again. Read from JSON as `{"cron", "time_zone"}` or
 /// `{"rrule", "starts_at", "time_zone"}`, and written so.
@@ -41,8 +40,7 @@ pub struct Timetable {
 #[derive(Clone)]
 enum Rule {
     Cron(Box<Cron>),
-    /// Over wall clock times, which it takes for UTC.
-    Recurrence(Box<RRuleSet>),
+    Recurrence(Box<Recurrence>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +107,7 @@ impl Timetable {
     /// or a rule with `BYHOUR` and `BYMINUTE`.
     pub fn recurrence(rule: &str, starts_at: NaiveDateTime, time_zone: &str) -> Result<Self, TimetableError> {
         let zone = parse_zone(time_zone)?;
-        let set = recurrence_set(rule, starts_at, zone)
+        let rule_of_days = Recurrence::new(rule, starts_at, zone)
             .map_err(|reason| TimetableError::Recurrence { text: shortened(rule), reason })?;
         let written = Written {
             cron: None,
@@ -117,14 +115,14 @@ impl Timetable {
             starts_at: Some(starts_at),
             time_zone: zone.name().to_owned(),
         };
-        Ok(Self { written, zone, rule: Rule::Recurrence(Box::new(set)) })
+        Ok(Self { written, zone, rule: Rule::Recurrence(Box::new(rule_of_days)) })
     }
 
     /// The first occurrence after a moment; none if there will be none.
     pub fn next_after(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, TimetableError> {
         match &self.rule {
             Rule::Cron(cron) => self.next_of_cron(cron, after),
-            Rule::Recurrence(set) => Ok(next_of_recurrence(set, self.zone, after)),
+            Rule::Recurrence(rule) => Ok(rule.next_after(after)),
         }
     }
 
@@ -134,23 +132,14 @@ impl Timetable {
         after: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<DateTime<Utc>>, TimetableError> {
-        let mut found = Vec::new();
-        match &self.rule {
-            Rule::Cron(cron) => {
-                let mut from = after;
-                while let Some(next) = self.next_of_cron(cron, from)?.filter(|next| *next <= until) {
-                    found.push(next);
-                    from = next;
-                }
-            }
-            Rule::Recurrence(set) => {
-                let last = until.with_timezone(&self.zone).naive_local();
-                let walls = set.into_iter().map(|wall| wall.naive_utc()).take_while(|wall| *wall <= last);
-                found.extend(walls.map(|wall| moment(wall, self.zone)));
-                found.retain(|at| *at > after && *at <= until);
-                found.sort_unstable();
-                found.dedup();
-            }
+        let cron = match &self.rule {
+            Rule::Cron(cron) => cron,
+            Rule::Recurrence(rule) => return Ok(rule.between(after, until)),
+        };
+        let (mut found, mut from) = (Vec::new(), after);
+        while let Some(next) = self.next_of_cron(cron, from)?.filter(|next| *next <= until) {
+            found.push(next);
+            from = next;
         }
         Ok(found)
     }
@@ -212,78 +201,9 @@ fn shortened(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
-/// The rule over wall clock times. The crate would shift them itself when the clocks change, and drop those that do not
-/// exist; so it is told that they are UTC, and [`moment`] says what they mean.
-fn recurrence_set(rule: &str, starts_at: NaiveDateTime, zone: Tz) -> Result<RRuleSet, String> {
-    check_text(rule)?;
-    if starts_at.second() != 0 || starts_at.nanosecond() != 0 || !YEARS.contains(&starts_at.year()) {
-        return Err(format!("starts_at is a full minute of the years {} to {}", YEARS.start(), YEARS.end()));
-    }
-    let mut parsed: RRule<Unvalidated> =
-        rule.parse().map_err(|error: rrule::RRuleError| error.to_string())?;
-    if parsed.get_freq() > Frequency::Daily {
-        return Err(
-            "FREQ is YEARLY, MONTHLY, WEEKLY or DAILY; within a day, use BYHOUR and BYMINUTE or cron".into(),
-        );
-    }
-    if !parsed.get_by_second().is_empty() {
-        return Err("BYSECOND cannot be followed: nothing recurs more often than once a minute".into());
-    }
-    if let Some(until) = parsed.get_until() {
-        let wall = until.with_timezone(&zone).naive_local();
-        parsed = parsed.until(rrule::Tz::UTC.from_utc_datetime(&wall));
-    }
-    let start = rrule::Tz::UTC.from_utc_datetime(&starts_at);
-    parsed.build(start).map(RRuleSet::limit).map_err(|error| error.to_string())
-}
-
-fn check_text(rule: &str) -> Result<(), String> {
-    if rule.len() > MOST_TEXT {
-        return Err(format!("it is longer than {MOST_TEXT} characters"));
-    }
-    let known = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "=;,+-".contains(c);
-    if !rule.chars().all(known) {
-        return Err("it is the value of one RRULE, in capitals, such as FREQ=WEEKLY;BYDAY=SA".into());
-    }
-    // Without its Z it would be read as a time of this machine's own zone.
-    let until = rule.split(';').find_map(|part| part.strip_prefix("UNTIL="));
-    if until.is_some_and(|until| !until.ends_with('Z')) {
-        return Err("UNTIL is a time in UTC, such as 20261231T230000Z".into());
-    }
-    Ok(())
-}
-
-fn next_of_recurrence(set: &RRuleSet, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let mut best: Option<DateTime<Utc>> = None;
-    for wall in set {
-        let wall = wall.naive_utc();
-        // A time within a gap comes after later times of its day, so the first one found may not be the first.
-        if best.is_some_and(|best| wall > best.with_timezone(&zone).naive_local()) {
-            break;
-        }
-        let at = moment(wall, zone);
-        if at > after && best.is_none_or(|best| at < best) {
-            best = Some(at);
-        }
-    }
-    best
-}
-
-/// The moment that a wall clock time means: the first of two, and one in a gap by the offset from before it.
-fn moment(wall: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
-    match zone.from_local_datetime(&wall) {
-        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.with_timezone(&Utc),
-        LocalResult::None => {
-            let before = GapInfo::new(&wall, &zone).and_then(|gap| gap.begin);
-            let offset = before.map_or(0, |(_, offset)| chrono::Offset::fix(&offset).local_minus_utc());
-            (wall - chrono::TimeDelta::seconds(i64::from(offset))).and_utc()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
+    use chrono::{Datelike, LocalResult, TimeDelta, TimeZone, Timelike};
     use proptest::prelude::*;
 
     use super::*;

@@ -15,14 +15,15 @@ use tokio::sync::Notify;
 
 use crate::{Backoff, OperationKind, OperationOutcome, StepContext, StepDone, StepError};
 
-/// What goes wrong, counted over all calls of `run_step` (or `undo_step`) from 0.
+/// What goes wrong, at the step of that place. A step that waits ([`crate::Retry::Later`]) is let wait: what comes after its
+/// work comes after all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
     None,
-    /// The call fails for good, without having done anything.
+    /// The step fails for good, without having done anything.
     FailBefore(usize),
-    /// The call fails for good, after having done all its work.
+    /// The step fails for good, after having done all its work.
     FailAfter(usize),
     /// Every call, of undo too, is made twice.
     Twice,
@@ -30,7 +31,7 @@ pub enum Fault {
     HangBefore(usize),
     /// The call does its work and never answers: what a worker leaves that dies before it could write it down.
     HangAfter(usize),
-    /// The call of that index fails after its work, and the undo of the second index hangs before its work.
+    /// The step of the first place fails after its work, and the undo of the one so many before it hangs before its work.
     HangBeforeUndo(usize, usize),
     /// As before, but the undo hangs after its work.
     HangAfterUndo(usize, usize),
@@ -40,8 +41,6 @@ pub enum Fault {
 pub struct Faulty {
     inner: Arc<dyn OperationKind>,
     fault: Fault,
-    done: AtomicUsize,
-    undone: AtomicUsize,
     /// How often the fault happened.
     pub struck: Arc<AtomicUsize>,
     /// Told when a call hangs.
@@ -57,14 +56,7 @@ impl fmt::Debug for Faulty {
 impl Faulty {
     /// `inner`, with a fault.
     pub fn new(inner: Arc<dyn OperationKind>, fault: Fault) -> Self {
-        Self {
-            inner,
-            fault,
-            done: AtomicUsize::new(0),
-            undone: AtomicUsize::new(0),
-            struck: Arc::default(),
-            hanging: Arc::default(),
-        }
+        Self { inner, fault, struck: Arc::default(), hanging: Arc::default() }
     }
 
     fn strike(&self) {
@@ -78,6 +70,10 @@ impl Faulty {
     }
 }
 
+fn place(ctx: &StepContext) -> usize {
+    usize::try_from(ctx.position).unwrap_or_default()
+}
+
 fn planned() -> StepError {
     StepError::permanent("planned", "The test had it fail.")
 }
@@ -89,21 +85,21 @@ impl OperationKind for Faulty {
     }
 
     async fn run_step(&self, ctx: &StepContext) -> Result<StepDone, StepError> {
-        let call = self.done.fetch_add(1, Ordering::SeqCst);
+        let step = place(ctx);
         match self.fault {
-            Fault::FailBefore(at) if at == call => {
+            Fault::FailBefore(at) if at == step => {
                 self.strike();
                 Err(planned())
             }
             Fault::FailAfter(at) | Fault::HangBeforeUndo(at, _) | Fault::HangAfterUndo(at, _)
-                if at == call =>
+                if at == step =>
             {
                 self.inner.run_step(ctx).await?;
                 self.strike();
                 Err(planned())
             }
-            Fault::HangBefore(at) if at == call => self.hang().await,
-            Fault::HangAfter(at) if at == call => {
+            Fault::HangBefore(at) if at == step => self.hang().await,
+            Fault::HangAfter(at) if at == step => {
                 self.inner.run_step(ctx).await?;
                 self.hang().await
             }
@@ -117,10 +113,10 @@ impl OperationKind for Faulty {
     }
 
     async fn undo_step(&self, ctx: &StepContext) -> Result<(), StepError> {
-        let call = self.undone.fetch_add(1, Ordering::SeqCst);
+        let step = place(ctx);
         match self.fault {
-            Fault::HangBeforeUndo(_, at) if at == call => self.hang().await,
-            Fault::HangAfterUndo(_, at) if at == call => {
+            Fault::HangBeforeUndo(failed, back) if step + back == failed => self.hang().await,
+            Fault::HangAfterUndo(failed, back) if step + back == failed => {
                 self.inner.undo_step(ctx).await?;
                 self.hang().await
             }

@@ -435,6 +435,40 @@ async fn pushing_ahead_is_waiting_still() {
     assert_eq!(season.now(&instance).await["state"], "running");
 }
 
+/// A cloud that takes its time holds up nobody: more changes than there are workers wait, and another one ends meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_take_long_hold_no_worker() {
+    let season = season(FaceName::Aws).await;
+    let path = "/api/cloud/resources?filter=kind%3Dcompute_instance%20AND%20state%3Drunning";
+    let running = season.owner.all(path).await;
+    assert!(running.len() > 36, "{}", running.len());
+    season.run(0.0);
+    let (last, others) = running[..37].split_last().unwrap();
+    let mut stops = Vec::new();
+    for instance in others {
+        let asked = season.ask(&id(instance), "stop", Value::Null).await.expect(202);
+        stops.push(id(&asked["operation"]));
+    }
+    for stop in &stops {
+        season.until(stop, |operation| operation["progress"]["steps"].is_number()).await;
+    }
+    let request = season.owner.request("PATCH", &format!("/api/cloud/resources/{}", id(last)));
+    season.changed(season.owner.send(request.json(&json!({ "tags": { "venue": "barn" } }))).await).await;
+    // One of them is cancelled while nobody is at it: it is let to its end, and taken back.
+    season.owner.post_empty(&format!("/api/operations/{}/cancel", stops[0])).await.is(202);
+    season.run(HASTE);
+    let states = async |wanted: &str, stops: &[String]| {
+        for stop in stops {
+            let ended = season.owner.ended(stop).await;
+            assert_eq!(ended["state"], wanted, "{ended:#}");
+        }
+    };
+    states("undone", &stops[..1]).await;
+    states("succeeded", &stops[1..]).await;
+    assert_eq!(season.now(&id(&others[0])).await["state"], "running");
+    assert_eq!(season.now(&id(&others[1])).await["state"], "stopped");
+}
+
 /// A season of two clouds: the second provider.
 async fn second(season: &Season, face: FaceName) -> String {
     let account = season.simulator.world().plan.accounts.iter().find(|account| account.face == face).unwrap();

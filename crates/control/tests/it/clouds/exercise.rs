@@ -68,12 +68,21 @@ async fn exercise(
     world: &dyn World,
     operation: impl Fn() -> NewOperation + Send + Sync,
 ) -> Tried {
+    exercise_kind(season, kind(season), world, operation).await
+}
+
+async fn exercise_kind(
+    season: &Season,
+    kind: ChangeOperation,
+    world: &dyn World,
+    operation: impl Fn() -> NewOperation + Send + Sync,
+) -> Tried {
     let app = &season.world.app;
     let exercise = Exercise {
         db: &app.db,
         clock: app.clock.clone(),
         context: context(season),
-        kind: Arc::new(kind(season)),
+        kind: Arc::new(kind),
         operation: Box::new(operation),
         world,
     };
@@ -141,6 +150,16 @@ impl World for Instance<'_> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resize_survives_whatever_happens_to_its_worker() {
+    a_resize_survives(|kind| kind).await;
+}
+
+/// The same where every look but the first is left to another worker.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resize_that_is_left_and_taken_up_survives_whatever_happens_to_its_worker() {
+    a_resize_survives(|kind| kind.in_hand(Duration::ZERO)).await;
+}
+
+async fn a_resize_survives(with: impl FnOnce(ChangeOperation) -> ChangeOperation) {
     let mut season = Season::of(FaceName::Aws).await;
     season.synced().await;
     let path = "/api/cloud/resources?filter=kind%3Dcompute_instance%20AND%20state%3Drunning";
@@ -165,7 +184,8 @@ async fn a_resize_survives_whatever_happens_to_its_worker() {
     season.simulator.world().clock.change(change).unwrap();
     season.world.halt().await;
     let world = Instance { season: &season, native_id, wish, sizes };
-    let tried = exercise(&season, &world, || world.resize(&world.sizes[1])).await;
+    let kind = with(kind(&season));
+    let tried = exercise_kind(&season, kind, &world, || world.resize(&world.sizes[1])).await;
     // Four steps fail before and after their work; all of them twice; four deaths before and after a step, and of the
     // undoing of the last step's failure as many.
     assert_eq!(tried, Tried { runs: 8 + 1 + 8 + 8 });

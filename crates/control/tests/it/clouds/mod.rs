@@ -7,5 +7,6 @@ mod bulk;
 mod changes;
 mod exercise;
 mod interleaving;
+mod settings;
 mod story;
 mod trouble;

@@ -211,6 +211,20 @@ impl Stock {
             }
             "resources.replicate" => change("database", Some(json!({ "name": self.unique("reader") }))),
             "resources.promote" => change("database", None),
+            "resources.set_versioning" => change("bucket", Some(json!({ "enabled": true }))),
+            "resources.set_lifecycle" => change("bucket", Some(json!({ "rules": [] }))),
+            "resources.set_encryption" => change("bucket", Some(json!({}))),
+            "resources.set_public_access" => change("bucket", Some(json!({ "blocked": true }))),
+            "resources.set_records" => {
+                let records = json!({ "name": "www.orangery.example", "type": "A", "ttl": 60, "values": ["192.0.2.1"] });
+                change("dns_zone", Some(records))
+            }
+            "resources.remove_records" => {
+                change("dns_zone", Some(json!({ "name": "www.orangery.example", "type": "A" })))
+            }
+            "resources.register_target" | "resources.deregister_target" => {
+                change("target_group", Some(json!({ "instance_id": instance })))
+            }
             other => panic!("{other} has no fixture: add one here"),
         }
     }
@@ -281,7 +295,8 @@ async fn session_of(caller: &Client) -> String {
     session["session_id"].as_str().unwrap().to_owned()
 }
 
-fn expiry() -> String {
+/// A time when a new key may expire.
+pub fn expiry() -> String {
     #[expect(clippy::disallowed_methods, reason = "the server under test runs by the system's clock")]
     let now = chrono::Utc::now();
     (now + chrono::TimeDelta::days(30)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)

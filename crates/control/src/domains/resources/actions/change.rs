@@ -30,25 +30,26 @@ use crate::{
 /// The most places that one request makes something in.
 const MOST_TARGETS: usize = 20;
 
-/// Asks for a change of one resource; `action` says which, given what it is.
+/// Asks for changes of one resource, one after the other, or none of them; `actions` says which, given what it is.
 pub async fn change(
     call: &Call,
     id: ResourceId,
-    action: impl FnOnce(&Resource) -> Result<Action, Fault>,
+    actions: impl FnOnce(&Resource) -> Result<Vec<Action>, Fault>,
 ) -> Result<ChangeStarted, Fault> {
     let known = present(call, id).await?;
     let resource = &known.resource;
-    let action = action(resource)?;
-    let change = Change::of(&resource.region, resource.kind, &resource.native_id, action);
-    let wish = Wish {
-        provider_id: resource.provider_id,
-        resource_id: Some(id),
-        name: resource.name.clone(),
-        scope: Some(known.scope.clone()),
-        change,
-    };
-    let before = Some(observed(resource)?);
-    ask(call, vec![Wished { wish, before, place: String::new() }], Some(id.to_string())).await
+    let mut wishes = Vec::new();
+    for action in actions(resource)? {
+        let wish = Wish {
+            provider_id: resource.provider_id,
+            resource_id: Some(id),
+            name: resource.name.clone(),
+            scope: Some(known.scope.clone()),
+            change: Change::of(&resource.region, resource.kind, &resource.native_id, action),
+        };
+        wishes.push(Wished { wish, before: Some(observed(resource)?), place: String::new() });
+    }
+    ask(call, wishes, Some(id.to_string())).await
 }
 
 /// Asks for something to be made.
@@ -225,8 +226,12 @@ async fn start(
     plan: &Plan,
     target: Option<String>,
 ) -> Result<(OperationId, OperationState), Fault> {
-    let mut resources = Vec::new();
+    let mut resources: Vec<ResourceId> = Vec::new();
     for wish in &wishes {
+        // Several changes of one resource were asked for in one call.
+        if wish.resource_id.is_some_and(|resource| resources.contains(&resource)) {
+            continue;
+        }
         let entry = audit::Entry::allowed(call.verb());
         audit::record(
             tx,

@@ -16,7 +16,7 @@ use super::super::{
         ResizeResource, Resource, RestoreResource, ScaleGroup, UpdateResource,
     },
 };
-use super::bulk;
+use super::{bulk, settings};
 use crate::{
     fault::Fault,
     http::{Call, Endpoint, NoBody, NoContent, NoQuery, Reply},
@@ -34,7 +34,7 @@ pub fn routes() -> Vec<Endpoint> {
                     "spec": { "name": "photos", "zone": "eu-west-1a", "size_gib": 100 } })
             }),
         Endpoint::patch("resources.update", "/api/cloud/resources/{id}", Permission::ResourcesUpdate, update)
-            .summary("Set and remove a resource's tags"),
+            .summary("Change a resource's tags, its size, or both"),
         Endpoint::delete(
             "resources.delete",
             "/api/cloud/resources/{id}",
@@ -46,6 +46,7 @@ pub fn routes() -> Vec<Endpoint> {
     rows.extend(of_instances());
     rows.extend(of_databases());
     rows.extend(of_disks());
+    rows.extend(settings::routes());
     rows.extend(bulk::routes());
     let mut rows: Vec<_> = rows.into_iter().map(Endpoint::changes).collect();
     rows.extend(of_protection());
@@ -157,14 +158,19 @@ pub(super) fn reply(call: &Call, started: ChangeStarted) -> Reply<ChangeStarted>
     }
 }
 
-async fn on(call: Call, action: impl FnOnce(&Resource) -> Result<Action, Fault>) -> Started {
+pub(super) async fn on(call: Call, action: impl FnOnce(&Resource) -> Result<Action, Fault>) -> Started {
+    all_on(call, |resource| Ok(vec![action(resource)?])).await
+}
+
+/// Several changes of one resource, one after the other, or none.
+async fn all_on(call: Call, actions: impl FnOnce(&Resource) -> Result<Vec<Action>, Fault>) -> Started {
     let id = call.id::<ResourceId>("resource")?;
-    let started = change(&call, id, action).await?;
+    let started = change(&call, id, actions).await?;
     Ok(reply(&call, started))
 }
 
 /// A kind for which there is no such change.
-fn cannot(what: &str, resource: &Resource) -> Fault {
+pub(super) fn cannot(what: &str, resource: &Resource) -> Fault {
     let detail = format!("{} is a {}: such a resource cannot be {what}.", resource.name, resource.kind);
     Fault::Unprocessable { code: "unsupported_action", detail }
 }
@@ -175,8 +181,15 @@ async fn create(call: Call, body: CreateResource) -> Started {
 }
 
 async fn update(call: Call, body: UpdateResource) -> Started {
-    let tags = tags(body.tags)?;
-    on(call, |_| Ok(Action::SetTags(tags))).await
+    if body.tags.is_empty() && body.size.is_none() {
+        return Err(Fault::invalid("", "nothing is to be changed: name tags or a size"));
+    }
+    let tags = if body.tags.is_empty() { None } else { Some(Action::SetTags(tags(body.tags)?)) };
+    let Some(size) = body.size else { return all_on(call, |_| Ok(tags.into_iter().collect())).await };
+    // Who may set tags may not for that reason change what is paid for.
+    call.require(Permission::ResourcesResize)?;
+    let size = sized(size)?;
+    all_on(call, |resource| Ok(tags.into_iter().chain([resizing(resource, size)?]).collect())).await
 }
 
 /// Tags to be set, and those without a value to be removed.
@@ -252,16 +265,23 @@ pub(super) fn rebooting(resource: &Resource) -> Result<Action, Fault> {
 }
 
 async fn resize(call: Call, body: ResizeResource) -> Started {
-    if body.size.is_empty() || body.size.len() > 200 {
+    let size = sized(body.size)?;
+    on(call, |resource| resizing(resource, size)).await
+}
+
+fn sized(size: String) -> Result<Size, Fault> {
+    if size.is_empty() || size.len() > 200 {
         return Err(Fault::invalid("/size", "must have 1 to 200 characters"));
     }
-    let size = Size { size: body.size };
-    on(call, |resource| match resource.kind {
+    Ok(Size { size })
+}
+
+fn resizing(resource: &Resource, size: Size) -> Result<Action, Fault> {
+    match resource.kind {
         ResourceKind::ComputeInstance => Ok(Action::ResizeInstance(size)),
         ResourceKind::Database => Ok(Action::ResizeDatabase(size)),
         _ => Err(cannot("resized; disks are grown, and scaling groups scaled", resource)),
-    })
-    .await
+    }
 }
 
 fn check_name(name: &str) -> Result<(), Fault> {

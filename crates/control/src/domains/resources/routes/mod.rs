@@ -3,6 +3,7 @@
 mod approvals;
 mod bulk;
 mod changes;
+mod settings;
 
 use chrono::{DateTime, Utc};
 use marquee_types::{OperationState, Permission, ProviderId, ResourceId, SyncId};

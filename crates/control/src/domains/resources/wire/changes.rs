@@ -149,12 +149,16 @@ pub struct ScaleGroup {
     pub max: Option<u32>,
 }
 
-/// What of a resource is to be changed.
+/// What of a resource is to be changed: what is left out stays. All of it is one operation.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateResource {
     /// Tags to be set, and with null those to be removed; others stay.
+    #[serde(default)]
     pub tags: BTreeMap<String, Option<String>>,
+    /// The vendor's size: `m7g.large`. Takes the permission `resources.resize` as well.
+    #[serde(default)]
+    pub size: Option<String>,
 }
 
 /// Which resources are changed alike.

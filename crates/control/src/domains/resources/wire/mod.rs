@@ -2,6 +2,7 @@
 
 mod approvals;
 mod changes;
+mod settings;
 
 use chrono::{DateTime, Utc};
 use marquee_types::{
@@ -19,6 +20,9 @@ pub use approvals::{
 pub use changes::{
     AttachDisk, ChangeMany, ChangeStarted, CreateResource, DetachDisk, GrowDisk, NameCopy, Plan, PlanStep,
     Protect, Protection, ResizeResource, RestoreResource, ScaleGroup, TagMany, Taking, UpdateResource,
+};
+pub use settings::{
+    RemoveRecords, RouteTo, SetEncryption, SetLifecycle, SetPublicAccess, SetRecords, SetVersioning,
 };
 
 /// One thing that exists in a provider.

@@ -4,13 +4,17 @@
 //! starts from what that one left. Each further step is one change: begun with a token that is the same at every attempt,
 //! then looked at until the cloud says that it is over, then read back into the inventory. A step that is undone makes the
 //! change that takes it back, or removes what was made under its token, whether or not anyone was told that it was made.
+//!
+//! A cloud that takes its time holds no worker: after a few looks the step is left with the ticket it is gone on with, and is
+//! taken up again when the next look is due, by whichever worker is free.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use marquee_clouds::{
     Action, Change, Changes, Cloud, CloudError, Disturbance, ErrorKind, Inventory, Observed, Progress, Retry,
-    Scope, Token, Undo,
+    Scope, Ticket, Token, Undo,
 };
 use marquee_db::{DbError, Org, Tx};
 use marquee_jobs::{
@@ -43,6 +47,10 @@ pub const PLAN: &str = "plan";
 
 /// Between two looks at a change: at first, and at most.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(15));
+/// A look that is further away than this is not waited for with a worker in hand.
+const IN_HAND: Duration = Duration::from_secs(2);
+/// Between two looks whether it is an operation's turn, if nobody tells.
+const TURN: Duration = Duration::from_secs(15);
 /// How long a change may take before it is reported as one that does not end. The slowest are databases.
 const LONGEST: Duration = Duration::from_hours(3);
 /// How long something that was made may stay unseen before it counts as not made, when it is to be removed.
@@ -69,11 +77,25 @@ struct Changed {
     not_read_back: Option<String>,
 }
 
+/// What a change that was left is gone on with.
+#[derive(Debug, Serialize, Deserialize)]
+struct Left {
+    /// Whether it is the change that takes the step back.
+    back: bool,
+    /// What it is looked at with.
+    ticket: Ticket,
+    /// When it was begun.
+    began_at: DateTime<Utc>,
+    /// The wait that was over when it is taken up again.
+    waited_ms: u64,
+}
+
 /// Changes resources.
 #[derive(Debug)]
 pub struct ChangeOperation {
     app: App,
     unseen: Duration,
+    in_hand: Duration,
 }
 
 impl ChangeOperation {
@@ -84,26 +106,25 @@ impl ChangeOperation {
 
     /// The same with another patience for what may have been made and is not seen.
     pub fn with_patience(app: App, unseen: Duration) -> Self {
-        Self { app, unseen }
+        Self { app, unseen, in_hand: IN_HAND }
     }
 
-    /// Waits until the operation has its resources in hand. It has, unless it was made to go on while it waited for another.
+    /// The same, that waits no longer than this for a look before it leaves the worker to others.
+    #[must_use]
+    pub fn in_hand(self, in_hand: Duration) -> Self {
+        Self { in_hand, ..self }
+    }
+
+    /// Goes on once the operation has its resources in hand. It has, unless it was made to go on while it waited for another.
     async fn take_turn(&self, ctx: &StepContext) -> Result<(), StepError> {
-        let mut wait = LOOKS.0;
-        loop {
-            let mut tx = ctx.org()?;
-            ctx.fence(&mut tx).await?;
-            let waits = claims::take_up(&mut tx, ctx.operation).await?;
-            tx.commit().await?;
-            if !waits {
-                return Ok(());
-            }
-            if ctx.cancelled() {
-                return Err(StepError::permanent("cancelled", "It was cancelled while it waited."));
-            }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LOOKS.1);
+        let mut tx = ctx.org()?;
+        ctx.fence(&mut tx).await?;
+        let waits = claims::take_up(&mut tx, ctx.operation).await?;
+        tx.commit().await?;
+        if waits {
+            return Err(StepError::later(TURN, "Another operation is changing the same resource."));
         }
+        Ok(())
     }
 
     /// Looks how things stand, and adds the steps.
@@ -144,8 +165,7 @@ impl ChangeOperation {
             unprotected(&mut ctx.org()?, resource).await?;
         }
         let connected = open(&self.app, ctx, step.provider_id).await?;
-        let token = token(ctx, "")?;
-        let native_id = carry_out(&connected, &step.change, &token).await?;
+        let native_id = self.carry_out(ctx, &connected, &step.change, false).await?;
         let kind = kind(&step.change);
         let not_read_back = self.read_back(ctx, &connected, &step, kind, &native_id).await?;
         let resource_id = resource_id(step.provider_id, kind, &native_id);
@@ -156,6 +176,7 @@ impl ChangeOperation {
     /// Takes one change back.
     async fn take_back(&self, ctx: &StepContext) -> Result<(), StepError> {
         let step: PlannedStep = read(&ctx.input)?;
+        self.let_it_end(ctx, &step).await?;
         let back = match &step.undo {
             Undo::Nothing => return Ok(()),
             Undo::Impossible { because } => {
@@ -170,7 +191,7 @@ impl ChangeOperation {
             },
         };
         let connected = open(&self.app, ctx, step.provider_id).await?;
-        let taken = carry_out(&connected, &back, &token(ctx, "-undo")?).await;
+        let taken = self.carry_out(ctx, &connected, &back, true).await;
         let native_id = taken.map_err(|error| match &*error.code {
             // The vendor may still be at what is to be taken back.
             "conflict" => StepError { retry: marquee_jobs::Retry::Backoff, ..error },
@@ -202,10 +223,97 @@ impl ChangeOperation {
                 Err(error) if never_asked(&error) => return Ok(None),
                 made => made.map_err(|error| step_error(&error))?,
             };
-            if found.is_some() || tokio::time::Instant::now() >= until {
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            if found.is_some() || left.is_zero() {
                 return Ok(found);
             }
-            tokio::time::sleep_until(until.min(tokio::time::Instant::now() + wait)).await;
+            wait = wait.min(left);
+            self.nap(wait, || StepError::later(wait, "It may have been made, and is not seen yet.")).await?;
+            wait = (wait * 2).min(LOOKS.1);
+        }
+    }
+
+    /// Waits with the worker in hand, or leaves it to others if that takes long.
+    async fn nap(&self, wait: Duration, leaving: impl FnOnce() -> StepError) -> Result<(), StepError> {
+        if wait > self.in_hand {
+            return Err(leaving());
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// Begins a change, or goes on with it where it was left, and looks at it until it is over; the id of the thing. A worker
+    /// that dies leaves nothing: the next begins the change again with the same token.
+    async fn carry_out(
+        &self,
+        ctx: &StepContext,
+        connected: &Connected,
+        change: &Change,
+        back: bool,
+    ) -> Result<String, StepError> {
+        let changes = changes(&*connected.cloud)?;
+        let left = if let Some(left) = left(ctx, back)? {
+            left
+        } else {
+            let token = token(ctx, if back { "-undo" } else { "" })?;
+            let ticket = changes.begin(change, &token).await.map_err(|error| step_error(&error))?;
+            Left { back, ticket, began_at: ctx.clock.now(), waited_ms: 0 }
+        };
+        match self.end_of(ctx, changes, change, left).await? {
+            Ended::Done { native_id } => Ok(native_id),
+            Ended::Failed(error) => Err(step_error(&error)),
+            Ended::Never { said, thing } => {
+                let detail = format!(
+                    "It did not end within {} hours; the cloud last said: {said}. What it is about: {thing}.",
+                    LONGEST.as_secs() / 3600
+                );
+                Err(StepError::permanent("deadline", detail))
+            }
+        }
+    }
+
+    /// A change that was left and is no longer wanted is let to its end: a vendor refuses to take back what it is still doing.
+    async fn let_it_end(&self, ctx: &StepContext, step: &PlannedStep) -> Result<(), StepError> {
+        let Some(left) = left(ctx, false)? else { return Ok(()) };
+        let connected = open(&self.app, ctx, step.provider_id).await?;
+        let ended = self.end_of(ctx, changes(&*connected.cloud)?, &step.change, left).await?;
+        match ended {
+            Ended::Failed(error)
+                if matches!(error.kind, ErrorKind::Unauthenticated | ErrorKind::PermissionDenied) =>
+            {
+                Err(step_error(&error))
+            }
+            // Whatever came of it is what is to be taken back.
+            Ended::Done { .. } | Ended::Failed(_) | Ended::Never { .. } => Ok(()),
+        }
+    }
+
+    /// Looks at a begun change until it is over, or leaves it.
+    async fn end_of(
+        &self,
+        ctx: &StepContext,
+        changes: &dyn Changes,
+        change: &Change,
+        mut left: Left,
+    ) -> Result<Ended, StepError> {
+        let mut wait = Duration::from_millis(left.waited_ms).max(LOOKS.0);
+        loop {
+            let said = match changes.look(change, &left.ticket).await {
+                Ok(Progress::Done { native_id }) => return Ok(Ended::Done { native_id }),
+                Ok(Progress::Working(said)) => said,
+                // One look that failed says nothing about the change.
+                Err(error) if error.retry_helps() => error.to_string(),
+                Ok(Progress::Failed(error)) | Err(error) => return Ok(Ended::Failed(error)),
+            };
+            let since = ctx.clock.now() - left.began_at;
+            if since.to_std().unwrap_or_default() >= LONGEST {
+                let thing = left.ticket.native_id.unwrap_or_else(|| "not yet named".to_owned());
+                return Ok(Ended::Never { said, thing });
+            }
+            left.waited_ms = u64::try_from((wait * 2).min(LOOKS.1).as_millis()).unwrap_or_default();
+            let kept = written(&left)?;
+            let leaving = || StepError::later(wait, format!("The cloud is at it: {said}")).keeping(kept);
+            self.nap(wait, leaving).await?;
             wait = (wait * 2).min(LOOKS.1);
         }
     }
@@ -278,14 +386,17 @@ impl OperationKind for ChangeOperation {
         }
         for ready in claims::let_go(tx, outcome.operation).await? {
             if let PauseOutcome::Refused(state) = resume_operation(tx, ready).await? {
-                tracing::info!(operation = %ready, %state, "what it waited for is free, and it does not wait");
+                tracing::info!(operation = %ready, %state, "what it waited for is free, and it is not paused");
+                // It was made to go on, and looks now and then whether it is its turn.
+                hasten_step(tx, ready, 0).await?;
             }
         }
         Ok(())
     }
 
+    /// Of one attempt: what takes longer is left and gone on with.
     fn deadline(&self, _: &str) -> Duration {
-        LONGEST + Duration::from_mins(10)
+        Duration::from_mins(30)
     }
 }
 
@@ -326,33 +437,23 @@ fn never_asked(error: &CloudError) -> bool {
     error.kind == ErrorKind::Invalid && error.code.is_none() && error.request_id.is_none()
 }
 
-/// Begins a change and looks at it until it is over; the id of the thing. A change that is under way is let to its end, also when
-/// the operation is to stop: a vendor refuses to take back what it is still doing. A worker that ends is ended here, and the
-/// next begins the change again with the same token.
-async fn carry_out(connected: &Connected, change: &Change, token: &Token) -> Result<String, StepError> {
-    let changes = changes(&*connected.cloud)?;
-    let ticket = changes.begin(change, token).await.map_err(|error| step_error(&error))?;
-    let until = tokio::time::Instant::now() + LONGEST;
-    let mut wait = LOOKS.0;
-    loop {
-        let said = match changes.look(change, &ticket).await {
-            Ok(Progress::Done { native_id }) => return Ok(native_id),
-            Ok(Progress::Working(said)) => said,
-            // One look that failed says nothing about the change.
-            Err(error) if error.retry_helps() => error.to_string(),
-            Ok(Progress::Failed(error)) | Err(error) => return Err(step_error(&error)),
-        };
-        if tokio::time::Instant::now() >= until {
-            let thing = ticket.native_id.as_deref().unwrap_or("not yet named");
-            let detail = format!(
-                "It did not end within {} hours; the cloud last said: {said}. What it is about: {thing}.",
-                LONGEST.as_secs() / 3600
-            );
-            return Err(StepError::permanent("deadline", detail));
-        }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(LOOKS.1);
-    }
+/// How a begun change ended.
+enum Ended {
+    Done {
+        native_id: String,
+    },
+    Failed(CloudError),
+    /// Not in the time that changes are given.
+    Never {
+        said: String,
+        thing: String,
+    },
+}
+
+/// What was left of the change that does a step, or of the one that takes it back.
+fn left(ctx: &StepContext, back: bool) -> Result<Option<Left>, StepError> {
+    let left = ctx.kept.as_deref().map(read::<Left>).transpose()?;
+    Ok(left.filter(|left| left.back == back))
 }
 
 /// The part of an inventory that a thing is listed by.
