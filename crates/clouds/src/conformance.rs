@@ -11,6 +11,7 @@ pub mod changes;
 pub mod front;
 pub mod objects;
 pub mod odd;
+pub mod offers;
 pub mod survey;
 
 use std::{

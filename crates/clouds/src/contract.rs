@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::{
-    Capabilities, Changes, CloudError, Objects, PermissionGroup, PolicyDocument, PolicyRequest, RawJson,
-    policy::INVENTORY,
+    Capabilities, Changes, CloudError, Objects, Offers, PermissionGroup, PolicyDocument, PolicyRequest,
+    RawJson, policy::INVENTORY,
 };
 
 /// Makes clouds of one vendor. One value per adapter stands in the registry.
@@ -116,6 +116,11 @@ pub trait Cloud: Send + Sync {
 
     /// Changing what exists, if this cloud lets us.
     fn changes(&self) -> Option<&dyn Changes> {
+        None
+    }
+
+    /// What it would sell, if it can be asked.
+    fn offers(&self) -> Option<&dyn Offers> {
         None
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`contract`] (the traits and what they exchange), [`capability`] (which parts a cloud has,
 //! as data), [`policy`] (what a credential must be allowed), [`error`] (a failure with its retry verdict), [`objects`] (what
-//! lies in buckets), [`changes`] (changing what exists), then [`layers`], which every call goes through. What adapters share stands beside them: [`fields`]
+//! lies in buckets), [`changes`] (changing what exists), [`offers`] (what could be made, and what it costs), then [`layers`], which every call goes through. What adapters share stands beside them: [`fields`]
 //! (reading credentials and settings strictly), [`paging`], [`attributes`] (what they mean), and for clouds that speak JSON
 //! [`rest`] and [`draft`].
 //!
@@ -25,6 +25,7 @@ pub mod error;
 pub mod fields;
 pub mod layers;
 pub mod objects;
+pub mod offers;
 pub mod paging;
 pub mod policy;
 pub mod raw;
@@ -43,5 +44,6 @@ pub use contract::{
 pub use error::{CloudError, ErrorKind, Retry};
 pub use layers::{CallSite, Layers};
 pub use objects::Objects;
+pub use offers::Offers;
 pub use policy::{PermissionGroup, PolicyDocument, PolicyFormat, PolicyRequest};
 pub use raw::RawJson;
