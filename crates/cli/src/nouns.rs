@@ -334,6 +334,40 @@ pub static NOUNS: &[Noun] = &[
         ..BLANK
     },
     Noun {
+        name: "offers",
+        singular: "offer",
+        about: "The sizes that could be made, what they cost, and which fulfil a wish best",
+        columns: &[
+            ("SIZE", "size"),
+            ("REGION", "region"),
+            ("PROVIDER", "provider_id"),
+            ("VCPUS", "vcpus"),
+            ("MIB", "memory_mib"),
+            ("ARCHITECTURE", "architecture"),
+            ("MONTHLY", "monthly.amount"),
+            ("", "monthly.currency"),
+            ("QUOTA ROOM", "quota_room"),
+            ("NO CAPACITY", "no_capacity_at"),
+        ],
+        examples: &[("list", "  marquee offers list --places prv_…@eu-west-1 --vcpus 8 --memory-gib 32")],
+        ..BLANK
+    },
+    Noun {
+        name: "quotas",
+        singular: "quota",
+        about: "How much of what sizes count against is left, and where to ask for more",
+        columns: &[
+            ("CODE", "code"),
+            ("NAME", "name"),
+            ("USED", "used"),
+            ("LIMIT", "limit"),
+            ("LEFT", "left"),
+            ("UNIT", "unit"),
+            ("ASK FOR MORE", "request"),
+        ],
+        ..BLANK
+    },
+    Noun {
         name: "members",
         singular: "member",
         about: "Who belongs to the organization, and in which role",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use marquee_clouds::{
     Capabilities, Changes, Cloud, CloudError, CloudRegion, CloudService, ConnectionTest, ErrorKind, Identity,
-    Inventory, Layers, Objects,
+    Inventory, Layers, Objects, Offers,
     layers::{Policy, Tally},
 };
 use tokio::sync::OnceCell;
@@ -203,6 +203,10 @@ impl Cloud for Aws {
     }
 
     fn objects(&self) -> Option<&dyn Objects> {
+        Some(self)
+    }
+
+    fn offers(&self) -> Option<&dyn Offers> {
         Some(self)
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     cloud::Aws,
     config::{Config, credentials_schema, settings_schema},
     error::CLOUD,
-    permissions::{CAPABILITIES, CHANGES},
+    permissions::{CAPABILITIES, CHANGES, OFFERS},
     policy,
     transport::Transport,
 };
@@ -42,7 +42,7 @@ impl Adapter for AwsConnector {
     const KIND: &'static str = CLOUD;
     const TITLE: &'static str = "AWS";
     const CAPABILITIES: &'static Capabilities = &CAPABILITIES;
-    const OPTIONAL_PERMISSIONS: &'static [PermissionGroup] = &[CHANGES];
+    const OPTIONAL_PERMISSIONS: &'static [PermissionGroup] = &[CHANGES, OFFERS];
 
     type Config = Config;
 

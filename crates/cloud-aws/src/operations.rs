@@ -21,9 +21,11 @@ const MODELS: &[(&str, &str, &str)] = &[
     ("ec2", "ec2", "2016-11-15"),
     ("elasticloadbalancing", "elbv2", "2015-12-01"),
     ("iam", "iam", "2010-05-08"),
+    ("pricing", "pricing", "2017-10-15"),
     ("rds", "rds", "2014-10-31"),
     ("route53", "route53", "2013-04-01"),
     ("s3", "s3", "2006-03-01"),
+    ("servicequotas", "service-quotas", "2019-06-24"),
     ("sts", "sts", "2011-06-15"),
 ];
 
@@ -38,6 +40,8 @@ const MARKS: &[(&str, &str)] = &[
     ("&RDS", "rds"),
     ("\"route53\"", "route53"),
     ("route53()", "route53"),
+    ("\"pricing\"", "pricing"),
+    ("\"servicequotas\"", "servicequotas"),
     ("\"s3\"", "s3"),
     ("s3(", "s3"),
     ("\"sts\"", "sts"),

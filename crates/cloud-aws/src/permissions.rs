@@ -193,6 +193,23 @@ pub const CHANGES: PermissionGroup = PermissionGroup {
     permissions: CHANGE_PERMISSIONS,
 };
 
+/// What choosing sizes needs besides the inventory: prices, zones and quotas.
+pub const OFFERS: PermissionGroup = PermissionGroup {
+    name: "offers",
+    about: "choosing sizes: what can be had where, what it costs, and what quotas leave",
+    permissions: &[
+        PermissionNeed {
+            permission: "ec2:DescribeInstanceTypeOfferings",
+            feature: "offers: the zones that have an instance type",
+        },
+        PermissionNeed {
+            permission: "pricing:GetProducts",
+            feature: "offers: prices, and classes of databases",
+        },
+        PermissionNeed { permission: "servicequotas:ListServiceQuotas", feature: "offers: quotas" },
+    ],
+};
+
 /// What changing things needs besides the inventory. Two are left out that a policy for everything must not have: whoever gives
 /// an instance a profile needs `iam:PassRole` for its role, and an account's first scaling group and first database need
 /// `iam:CreateServiceLinkedRole`.

@@ -15,6 +15,8 @@ const SERVICES: &[(&str, &str)] = &[
     ("secretsmanager", "Secrets"),
     ("kms", "Keys"),
     ("iam", "Account"),
+    ("pricing", "Prices"),
+    ("servicequotas", "Quotas"),
 ];
 
 /// The file that the commands take.

@@ -233,9 +233,17 @@ fn refusal(status: u16, headers: &HeaderMap, text: &str) -> Refusal {
     refusal
 }
 
-/// Adds what the XML of a failed answer says: `Response/Errors/Error` (EC2), `ErrorResponse/Error` (other Query
-/// services) or a mixture of them, or `Error` alone (S3).
+/// Adds what a failed answer says. XML: `Response/Errors/Error` (EC2), `ErrorResponse/Error` (other Query services) or a mixture of
+/// them, or `Error` alone (S3). JSON (the price list, quotas): `__type`, which may stand behind a namespace.
 pub fn explain(refusal: &mut Refusal, text: &str) {
+    if text.trim_start().starts_with('{') {
+        let said: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        let word = |name: &str| said.get(name).and_then(serde_json::Value::as_str);
+        let code = word("__type").map(|code| code.rsplit('#').next().unwrap_or(code).to_owned());
+        refusal.code = code.or(refusal.code.take());
+        refusal.message = word("message").or(word("Message")).map(str::to_owned).or(refusal.message.take());
+        return;
+    }
     let Ok(tape) = read_whole(text) else { return };
     let Some(root) = tape.root() else { return };
     let error = match root.name() {

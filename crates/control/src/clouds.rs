@@ -2,11 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
+
 use marquee_cloud_aws::AwsConnector;
 use marquee_cloud_azure::AzureConnector;
 use marquee_cloud_gcp::GoogleConnector;
 use marquee_cloud_hetzner::HetznerConnector;
-use marquee_clouds::{Cloud, CloudError, Connector};
+use marquee_clouds::{
+    Cloud, CloudError, Connector, ErrorKind, Offers,
+    offers::{Offer, Quota, SizeQuery},
+};
 use marquee_types::{Clock, ProviderId};
 use moka::sync::Cache;
 use serde_json::{Value, json};
@@ -17,8 +22,27 @@ use crate::fault::Fault;
 #[derive(Clone)]
 pub struct Clouds {
     connectors: Arc<[Arc<dyn Connector>]>,
-    open: Cache<(ProviderId, i64), Arc<dyn Cloud>>,
+    open: Cache<Version, Arc<dyn Cloud>>,
+    stocks: Cache<(Version, SizeQuery), Arc<Stock>>,
+    quotas: Cache<(Version, String), Arc<Vec<Quota>>>,
 }
+
+/// A provider at a version of its configuration.
+pub type Version = (ProviderId, i64);
+
+/// What a cloud offers in a region, and when it said so.
+#[derive(Debug)]
+pub struct Stock {
+    /// Every size that can be ordered.
+    pub offers: Vec<Offer>,
+    /// When the vendor was asked.
+    pub as_of: DateTime<Utc>,
+}
+
+/// How long offers and prices are taken for true: vendors change them by the month.
+const STOCK_AGE: Duration = Duration::from_hours(1);
+/// How long quotas and what is used of them are.
+const QUOTA_AGE: Duration = Duration::from_secs(30);
 
 impl Clouds {
     /// All adapters. Fails if a client for HTTPS cannot be made on this machine.
@@ -35,7 +59,10 @@ impl Clouds {
     pub fn of(connectors: Vec<Arc<dyn Connector>>) -> Self {
         // An open cloud remembers how fast it may be asked; one that is not used for a while is closed.
         let open = Cache::builder().max_capacity(1_000).time_to_idle(Duration::from_mins(30)).build();
-        Self { connectors: connectors.into(), open }
+        // An entry is a few hundred offers.
+        let stocks = Cache::builder().max_capacity(500).time_to_live(STOCK_AGE).build();
+        let quotas = Cache::builder().max_capacity(1_000).time_to_live(QUOTA_AGE).build();
+        Self { connectors: connectors.into(), open, stocks, quotas }
     }
 
     /// The adapter of a kind.
@@ -66,6 +93,46 @@ impl Clouds {
         let cloud = open()?;
         self.open.insert((id, version), Arc::clone(&cloud));
         Ok(cloud)
+    }
+
+    /// What a cloud offers, as it said within the last hour.
+    pub async fn sizes(
+        &self,
+        version: Version,
+        cloud: &dyn Cloud,
+        query: &SizeQuery,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Stock>, CloudError> {
+        if let Some(stock) = self.known_sizes(version, query) {
+            return Ok(stock);
+        }
+        let stock = Arc::new(Stock { offers: offers_of(cloud)?.sizes(query).await?, as_of: now });
+        // One without any price is asked for again: the price list may only have been away.
+        if stock.offers.iter().any(|offer| offer.price.is_some()) {
+            self.stocks.insert((version, query.clone()), Arc::clone(&stock));
+        }
+        Ok(stock)
+    }
+
+    /// The same if it is known without asking.
+    pub fn known_sizes(&self, version: Version, query: &SizeQuery) -> Option<Arc<Stock>> {
+        self.stocks.get(&(version, query.clone()))
+    }
+
+    /// The quotas of a region, as they were within the last half minute.
+    pub async fn quotas(
+        &self,
+        version: Version,
+        cloud: &dyn Cloud,
+        region: &str,
+    ) -> Result<Arc<Vec<Quota>>, CloudError> {
+        let key = (version, region.to_owned());
+        if let Some(quotas) = self.quotas.get(&key) {
+            return Ok(quotas);
+        }
+        let quotas = Arc::new(offers_of(cloud)?.quotas(region).await?);
+        self.quotas.insert(key, Arc::clone(&quotas));
+        Ok(quotas)
     }
 
     /// Writes into the OpenAPI document what each kind takes: `AwsCredentials`, `AwsSettings` …, in the bodies that
@@ -118,6 +185,18 @@ impl Clouds {
             }
         }
     }
+}
+
+fn offers_of(cloud: &dyn Cloud) -> Result<&dyn Offers, CloudError> {
+    cloud.offers().ok_or_else(|| {
+        let name = cloud.capabilities().cloud;
+        CloudError::new(
+            name,
+            "offers",
+            ErrorKind::Unsupported,
+            "Marquee cannot ask this cloud what it offers",
+        )
+    })
 }
 
 impl std::fmt::Debug for Clouds {

@@ -231,6 +231,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ),
     ("provider_not_allowed", 422, "This server's configuration no longer allows what the provider asks for."),
     ("horizon_exceeded", 422, "`as_of` lies before the history that is kept."),
+    ("no_such_offer", 422, "No size that the cloud offers fulfils the wish."),
     ("unsupported_action", 422, "Marquee cannot do this to such a resource, or not at its cloud."),
     ("cannot_shrink", 422, "Disks cannot be made smaller."),
     ("rate_limited", 429, "Too many requests of this class; see `Retry-After`."),

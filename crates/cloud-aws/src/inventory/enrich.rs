@@ -236,7 +236,11 @@ async fn targets(lister: &Lister<'_>, arn: String) -> Result<Option<Vec<String>>
 }
 
 /// Reads each item of a small answer; hands back the token of the next page.
-fn each(text: &str, shape: Shape, mut read: impl FnMut(Node<'_, '_>)) -> Result<Option<String>, CloudError> {
+pub(crate) fn each(
+    text: &str,
+    shape: Shape,
+    mut read: impl FnMut(Node<'_, '_>),
+) -> Result<Option<String>, CloudError> {
     let mut walk = Walk::new(text, shape);
     loop {
         match walk.step().map_err(|error| unreadable(&error))? {

@@ -13,6 +13,7 @@ mod front;
 mod gaps;
 mod inventory;
 mod objects;
+mod offers;
 mod permissions;
 mod policy;
 mod real;

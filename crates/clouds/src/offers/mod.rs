@@ -11,7 +11,8 @@
 //!    on shared machines, a database in one zone. What the vendor does not tell is no price, never zero.
 //! 3. **Money is exact**: decimal text becomes [`Price`] without a float on the way. It is kept in millionths of the currency's unit.
 //! 4. **A quota is named as the vendor names it**, with how much of it is used now, and where to ask for more.
-//! 5. **Prices may be missing, sizes may not**: an account that may not read prices gets offers without them.
+//! 5. **Prices may be missing, sizes may not**: where prices cannot be read, for want of a permission or because the price list is
+//!    away, there are offers without them.
 //!
 //! Reading order: this page (the facts), [`select`] (wish and ranking).
 
@@ -22,7 +23,7 @@ use marquee_types::ResourceKind;
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
 
-pub use select::{Direction, Ranked, Reason, Selection, Wish, next_size, select};
+pub use select::{Direction, Ranked, Reason, Selection, Wish, next_size, order, room, select};
 
 use crate::CloudError;
 
@@ -131,7 +132,7 @@ pub trait Offers: Send + Sync {
 impl Price {
     /// A price an hour from the vendor's decimal text: `0.3264`. None if it is no number, negative, or beyond all measure.
     pub fn hourly(decimal: &str, currency: impl Into<String>, source: impl Into<String>) -> Option<Self> {
-        Self::of(Decimal::from_str_exact(decimal.trim()).ok()?, currency, source)
+        Self::of(parsed(decimal)?, currency, source)
     }
 
     /// A price an hour, rounded to a millionth. None if it is negative or beyond all measure.
@@ -146,6 +147,15 @@ impl Price {
     pub fn monthly_micros(&self) -> i64 {
         self.hourly_micros.saturating_mul(HOURS_OF_A_MONTH)
     }
+}
+
+fn parsed(decimal: &str) -> Option<Decimal> {
+    Decimal::from_str_exact(decimal.trim()).ok()
+}
+
+/// Decimal text as millionths, rounded. None if it is no number, or beyond all measure.
+pub fn decimal_micros(decimal: &str) -> Option<i64> {
+    parsed(decimal)?.checked_mul(Decimal::from(MICROS))?.round().to_i64()
 }
 
 /// Millionths as decimal text with two places at least: `238.272` of 238,272,000.

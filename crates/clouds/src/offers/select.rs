@@ -138,7 +138,7 @@ pub fn select(
             *selection.refused.entry(reason).or_default() += 1;
         }
     }
-    selection.ranked.sort_by(compare);
+    selection.ranked.sort_by(order);
     selection
 }
 
@@ -149,7 +149,8 @@ pub fn room(offer: &Offer, quotas: &[Quota]) -> Option<u64> {
     quota.left()?.checked_div(counts.units)
 }
 
-fn compare(one: &Ranked, other: &Ranked) -> Ordering {
+/// Which of two offers is the better: `Less` if the first is. Prices in different currencies are compared as numbers.
+pub fn order(one: &Ranked, other: &Ranked) -> Ordering {
     let key = |ranked: &Ranked| {
         let price = ranked.offer.price.as_ref();
         (
@@ -355,7 +356,7 @@ mod tests {
             let fulfil = offers.iter().filter(|offer| wish.refuses(offer).is_empty()).count();
             prop_assert_eq!(selection.ranked.len(), fulfil);
             for pair in selection.ranked.windows(2) {
-                prop_assert!(compare(&pair[0], &pair[1]) != Ordering::Greater);
+                prop_assert!(order(&pair[0], &pair[1]) != Ordering::Greater);
             }
             let mut shuffled = offers;
             shuffled.reverse();

@@ -33,6 +33,20 @@ def test_places_and_sizes_are_the_worlds(ec2, account):
     found = ec2.describe_instance_types(Filters=[{"Name": "instance-type", "Values": ["m7g.large", "gone.large"]}])
     assert [(kind["VCpuInfo"]["DefaultVCpus"], kind["MemoryInfo"]["SizeInMiB"]) for kind in found["InstanceTypes"]] == [(2, 8192)]
     assert refused(ec2.describe_instance_types, InstanceTypes=["gone.large"]) == "InvalidInstanceType"
+    current = every(ec2, "describe_instance_types", "InstanceTypes", Filters=[{"Name": "current-generation", "Values": ["true"]}])[0]
+    assert {one["InstanceType"] for one in current} == {one["InstanceType"] for one in types}
+
+
+def test_zones_have_instance_types(ec2):
+    zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
+    offered, pages = every(ec2, "describe_instance_type_offerings", "InstanceTypeOfferings", LocationType="availability-zone",
+                           PaginationConfig={"PageSize": 5})
+    assert pages > 2 and len({(one["InstanceType"], one["Location"]) for one in offered}) == len(offered)
+    where = [one["Location"] for one in offered if one["InstanceType"] == "m7g.large"]
+    assert sorted(where) == sorted(zones)
+    here = ec2.describe_instance_type_offerings(Filters=[{"Name": "instance-type", "Values": ["m7g.*"]}])["InstanceTypeOfferings"]
+    assert {one["LocationType"] for one in here} == {"region"} and len(here) > 2
+    assert refused(ec2.describe_instance_type_offerings, NextToken="nonsense") == "InvalidNextToken"
 
 
 def test_dry_runs_change_nothing(ec2, launch):

@@ -204,6 +204,11 @@ def test_prices(account):
     assert product["product"]["attributes"]["vcpu"] == "2" and float(rate["pricePerUnit"]["USD"]) == pytest.approx(0.0819)
     products, pages = every(prices, "get_products", "PriceList", ServiceCode="AmazonRDS", PaginationConfig={"PageSize": 3})
     assert pages > 2 and len(products) == len(set(products))
+    engine = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in (
+        ("regionCode", "us-east-1"), ("databaseEngine", "PostgreSQL"), ("deploymentOption", "Single-AZ"))]
+    classes = [json.loads(one)["product"] for one in prices.get_products(ServiceCode="AmazonRDS", Filters=engine)["PriceList"]]
+    assert "db.m7g.large" in [one["attributes"]["instanceType"] for one in classes]
+    assert {one["productFamily"] for one in classes} == {"Database Instance"}
     assert refused(prices.get_products, ServiceCode="Nothing") == "NotFoundException"
     assert refused(prices.get_products, ServiceCode="AmazonRDS", NextToken="nonsense") == "InvalidNextTokenException"
 

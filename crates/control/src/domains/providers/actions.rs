@@ -288,8 +288,8 @@ pub async fn open(app: &App, tx: &mut Tx<Org>, id: ProviderId) -> Result<Connect
         .map(|regions| regions.iter().filter_map(|region| region.as_str().map(str::to_owned)).collect())
         .unwrap_or_default();
     let organization = tx.context().map(|context| context.organization).ok_or(Fault::NotFound("provider"))?;
-    let name = stored.name.clone();
-    let cloud = app.clouds.cached(id, stored.version, || -> Result<Arc<dyn Cloud>, Fault> {
+    let (name, version) = (stored.name.clone(), stored.version);
+    let cloud = app.clouds.cached(id, version, || -> Result<Arc<dyn Cloud>, Fault> {
         let connector = connector(app, &stored.kind)?;
         let credentials = unseal(app, organization, id, &stored)?;
         let kept = stored.credentials.map(|credentials| credentials.binding);
@@ -305,7 +305,7 @@ pub async fn open(app: &App, tx: &mut Tx<Org>, id: ProviderId) -> Result<Connect
             detail: format!("This server's configuration no longer allows this provider: {error}"),
         })
     })?;
-    Ok(Connected { id, name, regions, cloud })
+    Ok(Connected { id, name, version, regions, cloud })
 }
 
 fn connector(app: &App, kind: &str) -> Result<Arc<dyn Connector>, Fault> {

@@ -58,6 +58,8 @@ pub struct Connected {
     pub id: ProviderId,
     /// Its name.
     pub name: String,
+    /// The version of its configuration.
+    pub version: i64,
     /// The regions it is limited to; empty for all.
     pub regions: Vec<String>,
     /// Its cloud.

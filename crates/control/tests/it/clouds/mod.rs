@@ -7,6 +7,7 @@ mod bulk;
 mod changes;
 mod exercise;
 mod interleaving;
+mod offers;
 mod settings;
 mod story;
 mod trouble;

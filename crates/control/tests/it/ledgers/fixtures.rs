@@ -33,7 +33,9 @@ struct Stuck {
     provider: String,
     /// A resource of each kind.
     resources: BTreeMap<String, String>,
-    _simulator: Simulator,
+    /// Another one, whose cloud answers.
+    offering: String,
+    _simulators: [Simulator; 2],
 }
 
 impl Stuck {
@@ -52,7 +54,15 @@ impl Stuck {
         let found = owner.all(&format!("/api/cloud/resources?filter=provider_id%3D%22{provider}%22")).await;
         let kind = |found: &Value| found["kind"].as_str().unwrap().to_owned();
         let resources = found.iter().map(|found| (kind(found), id(found))).collect();
-        Self { provider, resources, _simulator: simulator }
+        let options = Options { now, speed: 0.0, ..Options::new(built_in("wedding-season").unwrap()) };
+        let other = Simulator::start(options).await.unwrap();
+        let account =
+            other.world().plan.accounts.iter().find(|account| account.face == FaceName::Aws).unwrap();
+        let mut body = other.provider(account).unwrap();
+        body["name"] = json!("offering");
+        body["verify"] = json!(false);
+        let offering = id(&owner.post("/api/cloud/providers", body).await.expect(201));
+        Self { provider, resources, offering, _simulators: [simulator, other] }
     }
 
     /// A request to change one of a kind; it comes next if another is at it.
@@ -166,6 +176,14 @@ impl Stock {
             "operations.approve" => with(&self.proposed_operation(owner).await, Some(json!({}))),
             "operations.reject" => {
                 with(&self.proposed_operation(owner).await, Some(json!({ "reason": "not on a Saturday" })))
+            }
+            "offers.list" => {
+                let path = format!("{}?places={}@eu-west-1", row.path, self.stuck.offering);
+                Prepared { path, body: None }
+            }
+            "quotas.list" => {
+                let path = format!("{}?provider_id={}&region=eu-west-1", row.path, self.stuck.offering);
+                Prepared { path, body: None }
             }
             _ if row.audit.is_none() && !row.path.contains('{') => plain(None),
             other => panic!("{other} has no fixture: add one here"),

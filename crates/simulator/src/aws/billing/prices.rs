@@ -7,7 +7,7 @@ use crate::{
     aws::{ask::Ask, filters::like, protocol::Refusal, service::Answered},
     estate::Estate,
     face::FaceName,
-    plan::{Price, Region, Unit},
+    plan::{Price, Region, Size, Unit},
 };
 
 /// Services as the price list calls them, and as the bill does.
@@ -21,6 +21,9 @@ const SERVICES: &[(&str, &[&str])] = &[
 ];
 
 const ATTRIBUTES: &[&str] = &[
+    "currentGeneration",
+    "databaseEngine",
+    "deploymentOption",
     "instanceType",
     "location",
     "memory",
@@ -83,14 +86,29 @@ pub(super) fn products(ask: &Ask<'_>, _: &Estate) -> Answered {
         }
         seen.push(&price.sku);
         for region in &ask.account.regions {
-            let product = product(ask, code, price, region);
-            if fits(ask, &product)? {
-                all.push(Value::String(product.to_string()));
+            for engine in engines(ask, price) {
+                let product = product(ask, code, price, region, *engine);
+                if fits(ask, &product)? {
+                    all.push(Value::String(product.to_string()));
+                }
             }
         }
     }
     let (items, next) = page(ask, &all)?;
     Ok(paged("PriceList", &items, next).into())
+}
+
+/// The engines that a class of databases has a product for each of; what is none has one product.
+fn engines(ask: &Ask<'_>, price: &Price) -> &'static [Option<&'static str>] {
+    if size_of(ask, price).is_some_and(|size| size.database) {
+        &[Some("PostgreSQL"), Some("MySQL")]
+    } else {
+        &[None]
+    }
+}
+
+fn size_of<'a>(ask: &Ask<'a>, price: &Price) -> Option<&'a Size> {
+    price.sku.split_once('/').and_then(|(_, name)| ask.world.plan.size(FaceName::Aws, name))
 }
 
 fn fits(ask: &Ask<'_>, product: &Value) -> Result<bool, Refusal> {
@@ -124,25 +142,33 @@ fn fits(ask: &Ask<'_>, product: &Value) -> Result<bool, Refusal> {
     Ok(true)
 }
 
-fn product(ask: &Ask<'_>, code: &str, price: &Price, region: &Region) -> Value {
-    let sku = ask.world.seed().hex(&["price-sku", &price.sku, &region.id], 16).to_uppercase();
+fn product(ask: &Ask<'_>, code: &str, price: &Price, region: &Region, engine: Option<&str>) -> Value {
+    let sku = ask.world.seed().hex(&["price-sku", &price.sku, &region.id, engine.unwrap_or_default()], 16);
+    let sku = sku.to_uppercase();
     let mut attributes = json!({
         "servicecode": code, "servicename": price.service, "location": region.name, "locationType": "AWS Region",
         "regionCode": region.id, "usagetype": usage_type(&price.sku),
     });
-    let size = price.sku.split_once('/').and_then(|(_, name)| ask.world.plan.size(FaceName::Aws, name));
+    let size = size_of(ask, price);
     if let Some(size) = size {
         attributes["instanceType"] = (*size.name).into();
         attributes["vcpu"] = size.vcpus.to_string().into();
         attributes["memory"] = format!("{} GiB", size.memory_mib / 1024).into();
-        attributes["operatingSystem"] = "Linux".into();
-        attributes["tenancy"] = "Shared".into();
-        attributes["preInstalledSw"] = "NA".into();
-        attributes["capacitystatus"] = "Used".into();
+        attributes["currentGeneration"] = "Yes".into();
+        if let Some(engine) = engine {
+            attributes["databaseEngine"] = engine.into();
+            attributes["deploymentOption"] = "Single-AZ".into();
+        } else {
+            attributes["operatingSystem"] = "Linux".into();
+            attributes["tenancy"] = "Shared".into();
+            attributes["preInstalledSw"] = "NA".into();
+            attributes["capacitystatus"] = "Used".into();
+        }
     }
     #[expect(clippy::cast_precision_loss, reason = "millionths of a price")]
     let usd = price.usd_micros as f64 / 1e6 * region.price_factor;
     let (unit, family) = match (price.unit, size.is_some()) {
+        (Unit::Hour, true) if engine.is_some() => ("Hrs", "Database Instance"),
         (Unit::Hour, true) => ("Hrs", "Compute Instance"),
         (Unit::Hour, false) => ("Hrs", "Fee"),
         (Unit::GibMonth, _) => ("GB-Mo", "Storage"),

@@ -68,6 +68,7 @@ pub const HANDLERS: &[Row] = &[
     ("DescribeImages", Handler::Read(images::describe)),
     ("DescribeInstanceAttribute", Handler::Read(states::attribute)),
     ("DescribeInstanceStatus", Handler::Read(instances::statuses)),
+    ("DescribeInstanceTypeOfferings", Handler::Read(places::offerings)),
     ("DescribeInstanceTypes", Handler::Read(places::types)),
     ("DescribeInstances", Handler::Read(instances::describe)),
     ("DescribeLaunchTemplates", Handler::Read(templates::describe)),

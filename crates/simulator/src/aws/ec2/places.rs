@@ -98,19 +98,14 @@ pub(super) fn types(ask: &Ask<'_>, _: &Estate) -> Answered {
                     "vcpu-info.default-vcpus" => size.vcpus.to_string(),
                     "memory-info.size-in-mib" => size.memory_mib.to_string(),
                     "processor-info.supported-architecture" => size.architecture.to_string(),
+                    "current-generation" => "true".to_owned(),
+                    "burstable-performance-supported" => size.family.starts_with('t').to_string(),
                     _ => return false,
                 };
                 filter.values.iter().any(|pattern| filters::like(pattern, &text))
             })
     };
-    // A world file may repeat a size of the catalog; the first one counts.
-    let mut found: Vec<&Size> = Vec::new();
-    for size in sizes().filter(wanted) {
-        if !found.iter().any(|known| known.name == size.name) {
-            found.push(size);
-        }
-    }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
+    let found: Vec<&Size> = catalog(ask).into_iter().filter(wanted).collect();
     let first = match ask.text("NextToken") {
         None => 0,
         Some(token) => {
@@ -122,6 +117,59 @@ pub(super) fn types(ask: &Ask<'_>, _: &Estate) -> Answered {
     let more = first + page.len() < found.len();
     let next = page.last().filter(|_| more).map(|size| token_of(size));
     Ok(paged("InstanceTypes", (page.into_iter().map(shown).collect(), next)).into())
+}
+
+/// The sizes of instances, by name. A world file may repeat a size of the catalog; the first one counts.
+fn catalog<'a>(ask: &Ask<'a>) -> Vec<&'a Size> {
+    let mut found: Vec<&Size> = Vec::new();
+    for size in ask.world.plan.sizes.iter().filter(|size| size.face == FaceName::Aws && !size.database) {
+        if !found.iter().any(|known| known.name == size.name) {
+            found.push(size);
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+/// Every size is to be had in every zone of every region.
+pub(super) fn offerings(ask: &Ask<'_>, _: &Estate) -> Answered {
+    let kind = ask.text("LocationType").unwrap_or("region");
+    let places: Vec<&str> = match kind {
+        "region" => vec![ask.place()],
+        "availability-zone" => ask.zones().collect(),
+        other => {
+            let message = format!("The value ({other}) for parameter locationType is not simulated.");
+            return Err(Refusal::new("InvalidParameterValue", message));
+        }
+    };
+    let filters = filters::read(ask.list("Filters"));
+    let mut found = Vec::new();
+    for size in catalog(ask) {
+        for place in &places {
+            let fits = filters.iter().all(|filter| {
+                let text = match filter.name {
+                    "instance-type" => &*size.name,
+                    "location" => place,
+                    _ => return false,
+                };
+                filter.values.iter().any(|pattern| filters::like(pattern, text))
+            });
+            if fits {
+                found.push(json!({ "InstanceType": size.name, "LocationType": kind, "Location": place }));
+            }
+        }
+    }
+    let first = match ask.text("NextToken") {
+        None => 0,
+        Some(token) => token
+            .strip_prefix("o-")
+            .and_then(|text| text.parse::<usize>().ok())
+            .filter(|first| *first < found.len())
+            .ok_or_else(|| Refusal::new("InvalidNextToken", "The token is not valid"))?,
+    };
+    let until = found.len().min(first + ask.limit("MaxResults", 1000));
+    let next = (until < found.len()).then(|| format!("o-{until}"));
+    Ok(paged("InstanceTypeOfferings", (found[first..until].to_vec(), next)).into())
 }
 
 fn token_of(size: &Size) -> String {

@@ -8,16 +8,20 @@ use marquee_jobs::{NewOperation, NewStep, Policy, propose_operation, start_opera
 use marquee_types::{OperationState, ProviderId};
 
 use super::super::{
-    model::plan::{PlannedStep, Wish, plan, worst},
+    model::{
+        cost::Cost,
+        plan::{PlannedStep, Wish, plan, worst},
+    },
     store::{filter, read},
     wire::{ChangeStarted, OperationRef, Plan, Resource},
     workers::{BULK, BulkInput, ChangeInput},
 };
 use super::{
     approvals,
-    change::{assumed, check_text, observed, refused, shown},
+    change::{assumed, check_text, known_costs, observed, refused, shown},
 };
 use crate::{
+    app::App,
     domains::{audit, providers},
     fault::Fault,
     http::Call,
@@ -32,6 +36,7 @@ const PARALLEL: usize = 50;
 struct Planned {
     wish: Wish,
     steps: Vec<PlannedStep>,
+    costs: Vec<Cost>,
 }
 
 /// Asks for a change of every resource that a filter finds; `action` says which, given what it is.
@@ -54,7 +59,7 @@ pub async fn change_all(
         };
         let action = action(&present.resource)?;
         check_text(&action)?;
-        let (one, before) = plan_one(present, action, connected)?;
+        let (one, before) = plan_one(&call.app, present, action, connected)?;
         let needed = approvals::needed(&mut tx, &one.wish, Some(&before), &one.steps).await?;
         approval = approvals::joined(approval, needed);
         planned.push(one);
@@ -67,7 +72,8 @@ pub async fn change_all(
     let all: Vec<PlannedStep> = planned.iter().flat_map(|one| one.steps.clone()).collect();
     // Each is an operation of its own: what the whole disturbs is the worst of them.
     let disturbs = planned.iter().map(|one| worst(&one.steps)).max();
-    let plan = shown(&all, approval);
+    let costs: Vec<Cost> = planned.iter().flat_map(|one| one.costs.clone()).collect();
+    let plan = shown(&all, &costs, approval);
     let plan = Plan { disturbs: disturbs.unwrap_or(plan.disturbs), ..plan };
     let operation = start(call, &mut tx, planned, &plan).await?;
     if call.validate_only {
@@ -100,6 +106,7 @@ async fn find(call: &Call, text: &str, expected: u32) -> Result<Vec<read::Presen
 }
 
 fn plan_one(
+    app: &App,
     present: &read::Present,
     action: Action,
     connected: &providers::Connected,
@@ -111,12 +118,14 @@ fn plan_one(
         name: resource.name.clone(),
         scope: Some(present.scope.clone()),
         change: Change::of(&resource.region, resource.kind, &resource.native_id, action),
+        fallbacks: Vec::new(),
     };
     let before = observed(resource)?;
     let standing = assumed(&wish.change.action);
     let steps =
         plan(&wish, connected.cloud.capabilities(), Some(&before), standing.as_ref()).map_err(refused)?;
-    Ok((Planned { wish, steps }, before))
+    let costs = known_costs(app, connected, &steps, Some(&before));
+    Ok((Planned { wish, steps, costs }, before))
 }
 
 /// Starts the operation, or writes it down for approval.

@@ -1,28 +1,38 @@
 //! Asking for changes: what is wished is planned from what is known, refused if it cannot be, and handed to an operation.
 //! No cloud is called before the answer; the operation plans again with what the cloud says.
 
-use marquee_clouds::{Action, Change, Observed, RawJson, Undo, changes::TOKEN_TAG};
+use std::time::Duration;
+
+use marquee_clouds::{Action, Change, Observed, RawJson, Undo, changes::TOKEN_TAG, offers::Direction};
 use marquee_db::{Org, Tx};
 use marquee_jobs::propose_operation;
 use marquee_types::{OperationId, OperationState, ProviderId, ResourceId, ResourceKind};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::{
-    model::plan::{PlannedStep, Refusal, Wish, plan, worst},
+    model::{
+        cost::{Cost, costs, sized, total},
+        plan::{PlannedStep, Refusal, Wish, plan, worst},
+    },
     store::{claims, read},
     wire::{
-        ApprovalNeeded, ChangeStarted, CreateResource, OperationRef, Plan, PlanStep, Protect, Protection,
-        Resource, Taking,
+        ApprovalNeeded, ChangeStarted, CreateResource, Money, OperationRef, Plan, PlanStep, Protect,
+        Protection, Resource, SizeWish, Taking,
     },
     workers::ChangeInput,
 };
 use super::{
     approvals,
     launch::{Launched, launch, one_change},
+    offers,
 };
 use crate::{
-    domains::{audit, providers},
+    app::App,
+    domains::{
+        audit,
+        providers::{self, Connected},
+    },
     fault::Fault,
     http::{Call, OnConflict},
 };
@@ -37,7 +47,27 @@ pub async fn change(
     actions: impl FnOnce(&Resource) -> Result<Vec<Action>, Fault>,
 ) -> Result<ChangeStarted, Fault> {
     let known = present(call, id).await?;
-    let resource = &known.resource;
+    change_known(call, &known, actions).await
+}
+
+/// The same for the next size of its family.
+pub async fn step_size(
+    call: &Call,
+    id: ResourceId,
+    direction: Direction,
+    action: impl FnOnce(&Resource, String) -> Result<Action, Fault>,
+) -> Result<ChangeStarted, Fault> {
+    let known = present(call, id).await?;
+    let size = offers::stepped(call, &known.resource, direction).await?;
+    change_known(call, &known, |resource| Ok(vec![action(resource, size)?])).await
+}
+
+async fn change_known(
+    call: &Call,
+    known: &read::Present,
+    actions: impl FnOnce(&Resource) -> Result<Vec<Action>, Fault>,
+) -> Result<ChangeStarted, Fault> {
+    let (id, resource) = (known.resource.id, &known.resource);
     let mut wishes = Vec::new();
     for action in actions(resource)? {
         let wish = Wish {
@@ -46,6 +76,7 @@ pub async fn change(
             name: resource.name.clone(),
             scope: Some(known.scope.clone()),
             change: Change::of(&resource.region, resource.kind, &resource.native_id, action),
+            fallbacks: Vec::new(),
         };
         wishes.push(Wished { wish, before: Some(observed(resource)?), place: String::new() });
     }
@@ -54,16 +85,20 @@ pub async fn change(
 
 /// Asks for something to be made.
 pub async fn create(call: &Call, wanted: CreateResource) -> Result<ChangeStarted, Fault> {
-    let (kind, common) = (wanted.kind, wanted.spec);
+    let (kind, common, size) = (wanted.kind, wanted.spec, wanted.size);
     let mut wishes = Vec::new();
     match (wanted.provider_id, wanted.region, wanted.targets.as_slice()) {
-        (Some(provider), Some(region), []) => wishes.push(new(provider, region, kind, common, "")?),
+        (Some(provider), Some(region), []) => {
+            let at = At { provider_id: provider, region, place: String::new() };
+            wishes.push(new(call, at, kind, common, size.as_ref()).await?);
+        }
         (None, None, [_, ..]) if wanted.targets.len() <= MOST_TARGETS => {
             for (index, target) in wanted.targets.into_iter().enumerate() {
                 let mut spec = common.clone();
                 merge(&mut spec, Value::Object(target.spec));
                 let place = format!("/targets/{index}");
-                wishes.push(new(target.provider_id, target.region, kind, spec, &place)?);
+                let at = At { provider_id: target.provider_id, region: target.region, place };
+                wishes.push(new(call, at, kind, spec, size.as_ref()).await?);
             }
         }
         (None, None, [_, ..]) => {
@@ -80,21 +115,38 @@ pub async fn create(call: &Call, wanted: CreateResource) -> Result<ChangeStarted
     ask(call, wishes, target).await
 }
 
-/// One thing to be made; `place` is where the request says so.
-fn new(
+/// Where something is to be made; `place` is where the request says so.
+struct At {
     provider_id: ProviderId,
     region: String,
+    place: String,
+}
+
+/// One thing to be made, of the size that is named or that a wish comes to.
+async fn new(
+    call: &Call,
+    at: At,
     kind: ResourceKind,
-    spec: Value,
-    place: &str,
+    mut spec: Value,
+    size: Option<&SizeWish>,
 ) -> Result<Wished, Fault> {
-    let (action, name) = making(kind, spec)?;
+    let At { provider_id, region, place } = at;
     if region.is_empty() || region.len() > 100 {
         return Err(Fault::invalid(format!("{place}/region"), "must have 1 to 100 characters"));
     }
+    let mut fallbacks = Vec::new();
+    if let Some(size) = size {
+        if spec.get("size").is_some_and(|named| !named.is_null()) {
+            return Err(Fault::invalid("/size", "stands in place of `/spec/size`"));
+        }
+        let (first, others) = offers::chosen(call, provider_id, &region, kind, &spec, size).await?;
+        fallbacks = others;
+        merge(&mut spec, json!({ "size": first }));
+    }
+    let (action, name) = making(kind, spec)?;
     let change = Change::make(region, action);
-    let wish = Wish { provider_id, resource_id: None, name, scope: None, change };
-    Ok(Wished { wish, before: None, place: place.to_owned() })
+    let wish = Wish { provider_id, resource_id: None, name, scope: None, change, fallbacks };
+    Ok(Wished { wish, before: None, place })
 }
 
 /// Merges a patch into a value, as RFC 7396 has it.
@@ -154,10 +206,14 @@ struct Wished {
 
 /// Plans wishes, and starts the operation that fulfils all of them, or none.
 async fn ask(call: &Call, wished: Vec<Wished>, target: Option<String>) -> Result<ChangeStarted, Fault> {
+    if call.validate_only {
+        learn_prices(call, &wished).await?;
+    }
     let mut tx = call.tx()?;
-    let (mut steps, mut approval) = (Vec::new(), None);
+    let (mut steps, mut all_costs, mut approval) = (Vec::new(), Vec::new(), None);
     for one in &wished {
-        let planned = plan_one(call, &mut tx, one).await?;
+        let (planned, costs) = plan_one(call, &mut tx, one).await?;
+        all_costs.extend(costs);
         let needed = approvals::needed(&mut tx, &one.wish, one.before.as_ref(), &planned).await?;
         approval = approvals::joined(approval, needed);
         steps.extend(planned);
@@ -167,7 +223,7 @@ async fn ask(call: &Call, wished: Vec<Wished>, target: Option<String>) -> Result
             return Err(Fault::NotFound("provider"));
         }
     }
-    let shown = shown(&steps, approval);
+    let shown = shown(&steps, &all_costs, approval);
     let wishes = wished.into_iter().map(|one| one.wish).collect();
     let (operation, state) = start(call, &mut tx, wishes, &shown, target).await?;
     if call.validate_only {
@@ -178,8 +234,53 @@ async fn ask(call: &Call, wished: Vec<Wished>, target: Option<String>) -> Result
     Ok(ChangeStarted { operation: Some(OperationRef { id: operation, state }), plan: shown })
 }
 
-/// The steps of one wish, if it can be fulfilled.
-async fn plan_one(call: &Call, tx: &mut Tx<Org>, wished: &Wished) -> Result<Vec<PlannedStep>, Fault> {
+/// How long a plan waits for a cloud's prices.
+const PRICES: Duration = Duration::from_secs(10);
+
+/// Has clouds asked for what they offer, so that the plan can say what it costs. One that does not answer has no prices.
+async fn learn_prices(call: &Call, wished: &[Wished]) -> Result<(), Fault> {
+    let mut asked = Vec::new();
+    for Wished { wish, before, .. } in wished {
+        let Some((kind, engine)) = sized(&wish.change.action, before.as_ref()) else { continue };
+        let Some(query) = offers::size_query(kind, &wish.change.region, engine.as_deref()) else { continue };
+        match providers::open(&call.app, &mut call.look()?, wish.provider_id).await {
+            Ok(connected) => asked.push((connected, query)),
+            // The plan says what is wrong with it.
+            Err(fault) => tracing::debug!(?fault, "a provider could not be asked for its prices"),
+        }
+    }
+    let asking = asked.iter().map(|(connected, query)| offers::stock_of(&call.app, connected, query));
+    let Ok(answers) = tokio::time::timeout(PRICES, futures::future::join_all(asking)).await else {
+        tracing::info!("a plan is shown without prices: the cloud took too long");
+        return Ok(());
+    };
+    for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        tracing::info!(%error, "a plan is shown without prices");
+    }
+    Ok(())
+}
+
+/// What steps cost, as far as that is known without asking.
+pub(super) fn known_costs(
+    app: &App,
+    connected: &Connected,
+    steps: &[PlannedStep],
+    before: Option<&Observed>,
+) -> Vec<Cost> {
+    let query = steps.iter().find_map(|step| {
+        let (kind, engine) = sized(&step.change.action, before)?;
+        offers::size_query(kind, &step.change.region, engine.as_deref())
+    });
+    let stock = query.and_then(|query| app.clouds.known_sizes((connected.id, connected.version), &query));
+    costs(steps, before, stock.as_ref().map_or(&[][..], |stock| &stock.offers))
+}
+
+/// The steps of one wish, if it can be fulfilled, and what they cost.
+async fn plan_one(
+    call: &Call,
+    tx: &mut Tx<Org>,
+    wished: &Wished,
+) -> Result<(Vec<PlannedStep>, Vec<Cost>), Fault> {
     let Wished { wish, before, place } = wished;
     let connected = providers::open(&call.app, tx, wish.provider_id).await.map_err(|fault| match fault {
         Fault::NotFound(_) if wish.resource_id.is_none() => {
@@ -197,7 +298,8 @@ async fn plan_one(call: &Call, tx: &mut Tx<Org>, wished: &Wished) -> Result<Vec<
     {
         return Err(protected(&protection));
     }
-    Ok(steps)
+    let costs = known_costs(&call.app, &connected, &steps, before.as_ref());
+    Ok((steps, costs))
 }
 
 /// Refuses text that cannot be kept, and tags that only Marquee sets.
@@ -354,8 +456,15 @@ pub(super) fn assumed(action: &Action) -> Option<Action> {
     }
 }
 
-pub(super) fn shown(steps: &[PlannedStep], approval: Option<ApprovalNeeded>) -> Plan {
-    let step = |step: &PlannedStep| PlanStep {
+pub(super) fn shown(steps: &[PlannedStep], costs: &[Cost], approval: Option<ApprovalNeeded>) -> Plan {
+    let shown: Vec<PlanStep> = steps.iter().zip(costs).map(|(step, cost)| shown_step(step, cost)).collect();
+    let can_be_undone = shown.iter().all(|step| step.undo.possible);
+    let monthly = total(costs).map(|(micros, currency)| Money::micros(micros, &currency));
+    Plan { steps: shown, disturbs: worst(steps), can_be_undone, monthly, approval }
+}
+
+fn shown_step(step: &PlannedStep, cost: &Cost) -> PlanStep {
+    PlanStep {
         action: step.change.action.name(),
         name: step.name.clone(),
         native_id: step.change.target.as_ref().map(|target| target.native_id.clone()),
@@ -370,10 +479,13 @@ pub(super) fn shown(steps: &[PlannedStep], approval: Option<ApprovalNeeded>) -> 
                 Taking { possible: false, action: None, because: Some(because.clone()) }
             }
         },
-    };
-    let shown: Vec<PlanStep> = steps.iter().map(step).collect();
-    let can_be_undone = shown.iter().all(|step| step.undo.possible);
-    Plan { steps: shown, disturbs: worst(steps), can_be_undone, approval }
+        size: step.size().map(str::to_owned),
+        fallbacks: step.fallbacks.clone(),
+        monthly: match cost {
+            Cost::Monthly { micros, currency } => Some(Money::micros(*micros, currency)),
+            Cost::None | Cost::Unknown => None,
+        },
+    }
 }
 
 pub(super) fn refused(refusal: Refusal) -> Fault {

@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod bulk;
 pub mod change;
 pub mod launch;
+pub mod offers;
 
 use std::collections::BTreeMap;
 

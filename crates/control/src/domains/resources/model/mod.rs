@@ -1,5 +1,6 @@
 //! Resources as they are compared and stored: ids from what they name, digests of what was seen.
 
+pub mod cost;
 pub mod plan;
 
 use std::fmt::Write as _;

@@ -20,6 +20,9 @@ pub struct Wish {
     pub scope: Option<String>,
     /// What is to be done.
     pub change: Change,
+    /// Sizes to be tried, in their order, where something is made and the cloud has none of the size it is to have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
 }
 
 /// One step of a plan; also the input of the operation's step.
@@ -39,6 +42,9 @@ pub struct PlannedStep {
     pub undo: Undo,
     /// What it does to whoever uses the thing.
     pub disturbs: Disturbance,
+    /// Sizes to be tried, in their order, where the cloud has none of the size it is to have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
 }
 
 /// Why there is no plan.
@@ -54,6 +60,42 @@ impl PlannedStep {
     /// What the step is called: `stop_instance web-1`.
     pub fn title(&self) -> String {
         format!("{} {}", self.change.action.name(), self.name)
+    }
+
+    /// The size that is made or given, where there is one.
+    pub fn size(&self) -> Option<&str> {
+        Some(match &self.change.action {
+            Action::CreateInstance(spec) => &spec.size,
+            Action::CreateDatabase(spec) => &spec.size,
+            Action::ResizeInstance(to) | Action::ResizeDatabase(to) => &to.size,
+            _ => return None,
+        })
+    }
+
+    /// The size that is tried after so many others.
+    pub fn attempted(&self, after: usize) -> Option<&str> {
+        match after.checked_sub(1) {
+            Some(index) => self.fallbacks.get(index).map(String::as_str),
+            None => self.size(),
+        }
+    }
+
+    /// The size that it was in the end, and those before.
+    pub fn sizes_after(&self, after: usize) -> (Option<String>, Vec<String>) {
+        let before = (0..after).filter_map(|after| self.attempted(after)).map(str::to_owned);
+        (self.attempted(after).map(str::to_owned), before.collect())
+    }
+
+    /// The change with the size that is tried after so many others.
+    pub fn attempt(&self, after: usize) -> Change {
+        let mut change = self.change.clone();
+        let size = after.checked_sub(1).and_then(|index| self.fallbacks.get(index)).cloned();
+        match (&mut change.action, size) {
+            (Action::CreateInstance(spec), Some(size)) => spec.size = size,
+            (Action::CreateDatabase(spec), Some(size)) => spec.size = size,
+            _ => {}
+        }
+        change
     }
 }
 
@@ -77,8 +119,10 @@ pub fn plan(
         undo: undo(&change, before, standing),
         change,
         disturbs,
+        fallbacks: Vec::new(),
     };
-    let main = step(wish.change.clone(), before, disturbs(&wish.change.action, ability, before));
+    let mut main = step(wish.change.clone(), before, disturbs(&wish.change.action, ability, before));
+    main.fallbacks.clone_from(&wish.fallbacks);
     let runs = before.is_some_and(|before| before.state == ResourceState::Running);
     if !(ability.needs_stopped && runs) {
         return Ok(vec![main]);
@@ -187,6 +231,7 @@ mod tests {
             name: "web".to_owned(),
             scope: None,
             change: Change::of("here", ResourceKind::ComputeInstance, "i-1", action),
+            fallbacks: Vec::new(),
         }
     }
 

@@ -64,7 +64,7 @@ fn of_instances() -> Vec<Endpoint> {
         Endpoint::post("resources.reboot", "/api/cloud/resources/{id}/reboot", P::ResourcesReboot, reboot)
             .summary("Restart an instance's system"),
         Endpoint::post("resources.resize", "/api/cloud/resources/{id}/resize", P::ResourcesResize, resize)
-            .summary("Give an instance or database another size"),
+            .summary("Give an instance or database another size, by name or the next of its family"),
         Endpoint::post("resources.image", "/api/cloud/resources/{id}/image", P::ResourcesSnapshot, image)
             .summary("Make an image of an instance"),
         Endpoint::post("resources.scale", "/api/cloud/resources/{id}/scale", P::ResourcesResize, scale)
@@ -265,8 +265,19 @@ pub(super) fn rebooting(resource: &Resource) -> Result<Action, Fault> {
 }
 
 async fn resize(call: Call, body: ResizeResource) -> Started {
-    let size = sized(body.size)?;
-    on(call, |resource| resizing(resource, size)).await
+    match (body.size, body.step) {
+        (Some(size), None) => {
+            let size = sized(size)?;
+            on(call, |resource| resizing(resource, size)).await
+        }
+        (None, Some(direction)) => {
+            let id = call.id::<ResourceId>("resource")?;
+            let resize = |resource: &Resource, size| resizing(resource, Size { size });
+            let started = change::step_size(&call, id, direction, resize).await?;
+            Ok(reply(&call, started))
+        }
+        _ => Err(Fault::invalid("/size", "either `size` or `step` says which")),
+    }
 }
 
 fn sized(size: String) -> Result<Size, Fault> {

@@ -3,6 +3,7 @@
 mod approvals;
 mod bulk;
 mod changes;
+mod offers;
 mod settings;
 
 use chrono::{DateTime, Utc};
@@ -30,6 +31,7 @@ use crate::{
 pub fn routes() -> Vec<Endpoint> {
     let read = Permission::ResourcesRead;
     let mut rows = changes::routes();
+    rows.extend(offers::routes());
     rows.extend(approvals::routes());
     rows.extend(vec![
         Endpoint::post("providers.sync", "/api/cloud/providers/{id}/sync", Permission::ProvidersSync, sync)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{ApprovalNeeded, OperationRef};
+use super::{ApprovalNeeded, Money, OperationRef, SizeWish};
 
 /// A resource to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -29,6 +29,10 @@ pub struct CreateResource {
     /// What it is like; which fields there are depends on `kind`. What only one vendor has stands in `extensions`.
     #[schema(value_type = ResourceSpec)]
     pub spec: Value,
+    /// In place of `spec.size`, for instances and databases: what the size has to have. The best offer is taken, and if the cloud has
+    /// none of it, the next.
+    #[serde(default)]
+    pub size: Option<SizeWish>,
     /// The same in several places, at most 20, in place of `provider_id` and `region`: all of them are made, or none.
     #[serde(default)]
     #[schema(max_items = 20)]
@@ -69,14 +73,6 @@ pub enum ResourceSpec {
     /// Of a `scaling_group`.
     #[schema(title = "scaling_group")]
     ScalingGroup(ScalingGroupSpec),
-}
-
-/// Another size.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ResizeResource {
-    /// The vendor's size: `m7g.large`.
-    pub size: String,
 }
 
 /// The name of a copy.
@@ -226,6 +222,9 @@ pub struct Plan {
     pub disturbs: Disturbance,
     /// Whether every step can be taken back.
     pub can_be_undone: bool,
+    /// What all steps together add to a month's costs, by the vendors' lists; less than nothing where they save. Absent where a step's
+    /// costs are not known, or the steps are in several currencies.
+    pub monthly: Option<Money>,
     /// Who has to approve it before it is begun; absent where nobody has to.
     pub approval: Option<ApprovalNeeded>,
 }
@@ -243,6 +242,13 @@ pub struct PlanStep {
     pub disturbs: Disturbance,
     /// What takes it back.
     pub undo: Taking,
+    /// The size that is made or given, where there is one.
+    pub size: Option<String>,
+    /// The sizes that are tried, in this order, where the cloud has none of that.
+    pub fallbacks: Vec<String>,
+    /// What it adds to a month of 730 hours, by the vendor's list, without discounts; less than nothing where it saves. Of the size
+    /// alone: neither disks nor traffic. Absent where that is not known; `validate_only` asks the vendor, otherwise it is known for an hour.
+    pub monthly: Option<Money>,
 }
 
 /// What takes a step back.

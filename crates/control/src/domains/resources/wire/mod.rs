@@ -2,6 +2,7 @@
 
 mod approvals;
 mod changes;
+mod offers;
 mod settings;
 
 use chrono::{DateTime, Utc};
@@ -19,7 +20,11 @@ pub use approvals::{
 };
 pub use changes::{
     AttachDisk, ChangeMany, ChangeStarted, CreateResource, DetachDisk, GrowDisk, NameCopy, Plan, PlanStep,
-    Protect, Protection, ResizeResource, RestoreResource, ScaleGroup, TagMany, Taking, UpdateResource,
+    Protect, Protection, RestoreResource, ScaleGroup, TagMany, Taking, UpdateResource,
+};
+pub use offers::{
+    ListOffers, ListQuotas, Money, Offer, OfferList, OfferPlace, Quota, QuotaList, RefusedOffers,
+    ResizeResource, SizeWish,
 };
 pub use settings::{
     RemoveRecords, RouteTo, SetEncryption, SetLifecycle, SetPublicAccess, SetRecords, SetVersioning,

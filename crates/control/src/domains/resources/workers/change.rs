@@ -5,17 +5,13 @@
 //! then looked at until the cloud says that it is over, then read back into the inventory. A step that is undone makes the
 //! change that takes it back, or removes what was made under its token, whether or not anyone was told that it was made.
 //!
-//! A cloud that takes its time holds no worker: after a few looks the step is left with the ticket it is gone on with, and is
+//! How a change is carried to its end is in [`super::carry`]. A cloud that takes its time holds no worker: after a few looks the step is left with the ticket it is gone on with, and is
 //! taken up again when the next look is due, by whichever worker is free.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use marquee_clouds::{
-    Action, Change, Changes, Cloud, CloudError, Disturbance, ErrorKind, Inventory, Observed, Progress, Retry,
-    Scope, Ticket, Token, Undo,
-};
+use marquee_clouds::{Action, Change, CloudError, Disturbance, Inventory, Observed, Scope, Undo};
 use marquee_db::{DbError, Org, Tx};
 use marquee_jobs::{
     NewStep, OperationKind, OperationOutcome, PauseOutcome, StepContext, StepDone, StepError, hasten_step,
@@ -35,7 +31,9 @@ use super::{
         store::{approvals, bulk, claims, write},
         wire::Decision,
     },
+    carry::{changes, step_error, tried},
     listing,
+    quota::Needed,
     sync::open,
 };
 use crate::{app::App, domains::providers::Connected};
@@ -45,14 +43,10 @@ pub const CHANGE: &str = "change_resources";
 /// The first step; all others are named after what they do.
 pub const PLAN: &str = "plan";
 
-/// Between two looks at a change: at first, and at most.
-const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(15));
 /// A look that is further away than this is not waited for with a worker in hand.
 const IN_HAND: Duration = Duration::from_secs(2);
 /// Between two looks whether it is an operation's turn, if nobody tells.
 const TURN: Duration = Duration::from_secs(15);
-/// How long a change may take before it is reported as one that does not end. The slowest are databases.
-const LONGEST: Duration = Duration::from_hours(3);
 /// How long something that was made may stay unseen before it counts as not made, when it is to be removed.
 const UNSEEN: Duration = Duration::from_mins(1);
 
@@ -72,30 +66,23 @@ struct Changed {
     native_id: String,
     /// What it is here.
     resource_id: ResourceId,
+    /// The size it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<String>,
+    /// The sizes that the cloud had none of before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    no_capacity: Vec<String>,
     /// Why the inventory does not show it before the next sync.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     not_read_back: Option<String>,
 }
 
-/// What a change that was left is gone on with.
-#[derive(Debug, Serialize, Deserialize)]
-struct Left {
-    /// Whether it is the change that takes the step back.
-    back: bool,
-    /// What it is looked at with.
-    ticket: Ticket,
-    /// When it was begun.
-    began_at: DateTime<Utc>,
-    /// The wait that was over when it is taken up again.
-    waited_ms: u64,
-}
-
 /// Changes resources.
 #[derive(Debug)]
 pub struct ChangeOperation {
-    app: App,
-    unseen: Duration,
-    in_hand: Duration,
+    pub(super) app: App,
+    pub(super) unseen: Duration,
+    pub(super) in_hand: Duration,
 }
 
 impl ChangeOperation {
@@ -136,13 +123,16 @@ impl ChangeOperation {
             unprotected(&mut tx, resource).await?;
         }
         drop(tx);
-        let mut steps = Vec::new();
+        let (mut steps, mut needed) = (Vec::new(), Needed::default());
         for wish in &input.wishes {
             let connected = open(&self.app, ctx, wish.provider_id).await?;
             let (before, standing) = look_before(&connected, wish).await?;
             let planned = plan(wish, connected.cloud.capabilities(), before.as_ref(), standing.as_ref());
-            steps.extend(planned.map_err(|refusal| StepError::permanent(refusal.code, refusal.detail))?);
+            let planned = planned.map_err(|refusal| StepError::permanent(refusal.code, refusal.detail))?;
+            needed.add(&self.app, connected, &planned, before.as_ref()).await;
+            steps.extend(planned);
         }
+        needed.check(&self.app).await?;
         if worst(&steps) > input.worst {
             let detail = format!(
                 "As things stand now it would mean {}, where it was asked for as {}. Look at the plan again and ask anew.",
@@ -165,11 +155,12 @@ impl ChangeOperation {
             unprotected(&mut ctx.org()?, resource).await?;
         }
         let connected = open(&self.app, ctx, step.provider_id).await?;
-        let native_id = self.carry_out(ctx, &connected, &step.change, false).await?;
+        let native_id = self.achieve(ctx, &connected, &step).await?;
         let kind = kind(&step.change);
         let not_read_back = self.read_back(ctx, &connected, &step, kind, &native_id).await?;
         let resource_id = resource_id(step.provider_id, kind, &native_id);
-        let done = Changed { native_id, resource_id, not_read_back };
+        let (size, no_capacity) = step.sizes_after(tried(ctx)?);
+        let done = Changed { native_id, resource_id, size, no_capacity, not_read_back };
         Ok(StepDone { output: written(&done)?, then: Vec::new(), progress: json!({ "steps_done": 1 }) })
     }
 
@@ -191,7 +182,7 @@ impl ChangeOperation {
             },
         };
         let connected = open(&self.app, ctx, step.provider_id).await?;
-        let taken = self.carry_out(ctx, &connected, &back, true).await;
+        let taken = self.carry_out(ctx, &connected, &back, (tried(ctx)?, true)).await;
         let native_id = taken.map_err(|error| match &*error.code {
             // The vendor may still be at what is to be taken back.
             "conflict" => StepError { retry: marquee_jobs::Retry::Backoff, ..error },
@@ -200,122 +191,6 @@ impl ChangeOperation {
             _ => error,
         })?;
         self.read_back(ctx, &connected, &step, kind(&back), &native_id).await.map(drop)
-    }
-
-    /// What a step made, whether or not anyone was told. What was just made may be unseen for a while.
-    async fn what_was_made(
-        &self,
-        ctx: &StepContext,
-        step: &PlannedStep,
-    ) -> Result<Option<String>, StepError> {
-        if let Some(output) = &ctx.output {
-            return Ok(Some(read::<Changed>(output)?.native_id));
-        }
-        let connected = open(&self.app, ctx, step.provider_id).await?;
-        let (changes, token) = (changes(&*connected.cloud)?, token(ctx, "")?);
-        // Counted over all attempts: a worker that dies takes the wait with it, and the next goes on with the rest of it.
-        let waited = ctx.undo_began_at.map(|began| ctx.clock.now() - began);
-        let waited = waited.and_then(|waited| waited.to_std().ok()).unwrap_or_default();
-        let until = tokio::time::Instant::now() + self.unseen.saturating_sub(waited);
-        let mut wait = LOOKS.0;
-        loop {
-            let found = match changes.made(&step.change, &token).await {
-                Err(error) if never_asked(&error) => return Ok(None),
-                made => made.map_err(|error| step_error(&error))?,
-            };
-            let left = until.saturating_duration_since(tokio::time::Instant::now());
-            if found.is_some() || left.is_zero() {
-                return Ok(found);
-            }
-            wait = wait.min(left);
-            self.nap(wait, || StepError::later(wait, "It may have been made, and is not seen yet.")).await?;
-            wait = (wait * 2).min(LOOKS.1);
-        }
-    }
-
-    /// Waits with the worker in hand, or leaves it to others if that takes long.
-    async fn nap(&self, wait: Duration, leaving: impl FnOnce() -> StepError) -> Result<(), StepError> {
-        if wait > self.in_hand {
-            return Err(leaving());
-        }
-        tokio::time::sleep(wait).await;
-        Ok(())
-    }
-
-    /// Begins a change, or goes on with it where it was left, and looks at it until it is over; the id of the thing. A worker
-    /// that dies leaves nothing: the next begins the change again with the same token.
-    async fn carry_out(
-        &self,
-        ctx: &StepContext,
-        connected: &Connected,
-        change: &Change,
-        back: bool,
-    ) -> Result<String, StepError> {
-        let changes = changes(&*connected.cloud)?;
-        let left = if let Some(left) = left(ctx, back)? {
-            left
-        } else {
-            let token = token(ctx, if back { "-undo" } else { "" })?;
-            let ticket = changes.begin(change, &token).await.map_err(|error| step_error(&error))?;
-            Left { back, ticket, began_at: ctx.clock.now(), waited_ms: 0 }
-        };
-        match self.end_of(ctx, changes, change, left).await? {
-            Ended::Done { native_id } => Ok(native_id),
-            Ended::Failed(error) => Err(step_error(&error)),
-            Ended::Never { said, thing } => {
-                let detail = format!(
-                    "It did not end within {} hours; the cloud last said: {said}. What it is about: {thing}.",
-                    LONGEST.as_secs() / 3600
-                );
-                Err(StepError::permanent("deadline", detail))
-            }
-        }
-    }
-
-    /// A change that was left and is no longer wanted is let to its end: a vendor refuses to take back what it is still doing.
-    async fn let_it_end(&self, ctx: &StepContext, step: &PlannedStep) -> Result<(), StepError> {
-        let Some(left) = left(ctx, false)? else { return Ok(()) };
-        let connected = open(&self.app, ctx, step.provider_id).await?;
-        let ended = self.end_of(ctx, changes(&*connected.cloud)?, &step.change, left).await?;
-        match ended {
-            Ended::Failed(error)
-                if matches!(error.kind, ErrorKind::Unauthenticated | ErrorKind::PermissionDenied) =>
-            {
-                Err(step_error(&error))
-            }
-            // Whatever came of it is what is to be taken back.
-            Ended::Done { .. } | Ended::Failed(_) | Ended::Never { .. } => Ok(()),
-        }
-    }
-
-    /// Looks at a begun change until it is over, or leaves it.
-    async fn end_of(
-        &self,
-        ctx: &StepContext,
-        changes: &dyn Changes,
-        change: &Change,
-        mut left: Left,
-    ) -> Result<Ended, StepError> {
-        let mut wait = Duration::from_millis(left.waited_ms).max(LOOKS.0);
-        loop {
-            let said = match changes.look(change, &left.ticket).await {
-                Ok(Progress::Done { native_id }) => return Ok(Ended::Done { native_id }),
-                Ok(Progress::Working(said)) => said,
-                // One look that failed says nothing about the change.
-                Err(error) if error.retry_helps() => error.to_string(),
-                Ok(Progress::Failed(error)) | Err(error) => return Ok(Ended::Failed(error)),
-            };
-            let since = ctx.clock.now() - left.began_at;
-            if since.to_std().unwrap_or_default() >= LONGEST {
-                let thing = left.ticket.native_id.unwrap_or_else(|| "not yet named".to_owned());
-                return Ok(Ended::Never { said, thing });
-            }
-            left.waited_ms = u64::try_from((wait * 2).min(LOOKS.1).as_millis()).unwrap_or_default();
-            let kept = written(&left)?;
-            let leaving = || StepError::later(wait, format!("The cloud is at it: {said}")).keeping(kept);
-            self.nap(wait, leaving).await?;
-            wait = (wait * 2).min(LOOKS.1);
-        }
     }
 
     /// Reads what was changed back into the inventory: what the operation did is seen without a sync. A cloud that does not
@@ -432,30 +307,6 @@ async fn look_before(
     Ok((Some(before), standing))
 }
 
-/// Whether this is an adapter's own refusal to ask its vendor for something: then it was never asked for, and not made.
-fn never_asked(error: &CloudError) -> bool {
-    error.kind == ErrorKind::Invalid && error.code.is_none() && error.request_id.is_none()
-}
-
-/// How a begun change ended.
-enum Ended {
-    Done {
-        native_id: String,
-    },
-    Failed(CloudError),
-    /// Not in the time that changes are given.
-    Never {
-        said: String,
-        thing: String,
-    },
-}
-
-/// What was left of the change that does a step, or of the one that takes it back.
-fn left(ctx: &StepContext, back: bool) -> Result<Option<Left>, StepError> {
-    let left = ctx.kept.as_deref().map(read::<Left>).transpose()?;
-    Ok(left.filter(|left| left.back == back))
-}
-
 /// The part of an inventory that a thing is listed by.
 async fn scope_of(
     inventory: &dyn Inventory,
@@ -473,44 +324,20 @@ async fn scope_of(
 }
 
 /// The kind of what a change is about afterwards: of what it makes, or of what it changes.
-fn kind(change: &Change) -> ResourceKind {
+pub(super) fn kind(change: &Change) -> ResourceKind {
     let changed = change.target.as_ref().map(|target| target.kind);
     change.action.name().makes().or(changed).unwrap_or(ResourceKind::ComputeInstance)
 }
 
-fn changes(cloud: &dyn Cloud) -> Result<&dyn Changes, StepError> {
-    cloud
-        .changes()
-        .ok_or_else(|| StepError::permanent("unsupported", "Marquee cannot change anything at this cloud"))
-}
-
-fn token(ctx: &StepContext, suffix: &str) -> Result<Token, StepError> {
-    let text = format!("{}{suffix}", ctx.token());
-    Token::new(text).ok_or_else(|| StepError::permanent("internal", "the step's token is no token"))
+/// The vendor's id of what a step made, from its output.
+pub(super) fn made_by(output: &Value) -> Result<String, StepError> {
+    Ok(read::<Changed>(output)?.native_id)
 }
 
 pub(super) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, StepError> {
     T::deserialize(value).map_err(|error| StepError::permanent("internal", error.to_string()))
 }
 
-fn written<T: Serialize>(value: &T) -> Result<Value, StepError> {
+pub(super) fn written<T: Serialize>(value: &T) -> Result<Value, StepError> {
     serde_json::to_value(value).map_err(|error| StepError::permanent("internal", error.to_string()))
-}
-
-/// What a cloud's failure means for a step. Credentials that are no longer taken are for a person to repair: the operation
-/// pauses, and goes on where it was.
-fn step_error(error: &CloudError) -> StepError {
-    let code = error.kind.as_str();
-    let detail = error.to_string();
-    match (error.kind, error.retry) {
-        (ErrorKind::Unauthenticated | ErrorKind::PermissionDenied, _) => StepError::pause(
-            code,
-            format!(
-                "{detail}. Repair the provider's credentials or their permissions, then resume the operation."
-            ),
-        ),
-        (_, Retry::Never) => StepError::permanent(code, detail),
-        (_, Retry::Now) => StepError::transient(code, detail),
-        (_, Retry::After(wait)) => StepError::after(wait, code, detail),
-    }
 }

@@ -1,11 +1,13 @@
 //! The sync as durable work: [`sync`] is the operation, [`listing`] what one scope's step does, [`schedule`] the
-//! reconciler that starts what is due. [`retire`] is what follows a disconnection. [`change`] changes things, [`bulk`] many of them, and
+//! reconciler that starts what is due. [`retire`] is what follows a disconnection. [`change`] changes things ([`carry`] is how one change comes to its end, [`quota`] what is looked at before), [`bulk`] many of them, and
 //! [`approvals`] ends what nobody approved.
 
 mod approvals;
 mod bulk;
+mod carry;
 mod change;
 mod listing;
+mod quota;
 mod retire;
 mod schedule;
 mod sync;
