@@ -9,6 +9,8 @@ mod commands;
 mod crash;
 mod demo;
 mod keys;
+mod lifecycle;
+mod person;
 mod process;
 mod secrets;
 mod simulate;
