@@ -56,10 +56,20 @@ class Aws:
     def bucket(self, arn):
         name = arn.rsplit(":", 1)[-1]
         self.s3.head_bucket(Bucket=name)
-        public = self.s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+        block = self.unless("NoSuchPublicAccessBlockConfiguration", self.s3.get_public_access_block, name)
+        tags = self.unless("NoSuchTagSet", self.s3.get_bucket_tagging, name)
         return {"versioned": self.s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled",
-                "private": all(public.values()),
-                "tags": {tag["Key"]: tag["Value"] for tag in self.s3.get_bucket_tagging(Bucket=name)["TagSet"]}}
+                "private": all(block.get("PublicAccessBlockConfiguration", {"none": False}).values()),
+                "tags": {tag["Key"]: tag["Value"] for tag in tags.get("TagSet", [])}}
+
+    def unless(self, absent, call, bucket):
+        """What the bucket has of something that it may have none of, which S3 says by an error of its own."""
+        try:
+            return call(Bucket=bucket)
+        except self.error as error:
+            if error.response["Error"]["Code"] != absent:
+                raise
+            return {}
 
 
 class Azure:

@@ -20,5 +20,4 @@ mod simulate;
 #[expect(dead_code, reason = "the application's own tests use the rest")]
 mod client;
 #[path = "../../../control/tests/it/support/moto.rs"]
-#[expect(dead_code, reason = "the application's own tests use the rest")]
 mod moto;
