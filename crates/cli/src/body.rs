@@ -84,6 +84,7 @@ fn flag_value(field: &Field, matches: &ArgMatches, now: DateTime<Utc>) -> Result
         Kind::Number => numbers(field, matches.get_many::<f64>(&field.key).into_iter().flatten().copied()),
         Kind::Boolean { .. } => Value::Bool(matches.get_one::<bool>(&field.key).copied().unwrap_or(true)),
         Kind::Pairs => pairs(field, texts())?,
+        Kind::Pem => Value::String(content(field, &texts().next().unwrap_or_default())?),
         Kind::Json => json(field, &texts().next().unwrap_or_default())?,
         Kind::Text(_) | Kind::Choice(_) if field.repeated => {
             Value::Array(texts().map(Value::String).collect())
@@ -109,14 +110,15 @@ fn pairs(field: &Field, texts: impl Iterator<Item = String>) -> Result<Value, Fa
 }
 
 fn json(field: &Field, text: &str) -> Result<Value, Failure> {
-    let wrong = |what: String| Failure::Usage(format!("--{}: {what}", field.flag));
-    let text = match text.strip_prefix('@') {
-        Some(file) => {
-            fs::read_to_string(file).map_err(|error| wrong(format!("cannot read {file}: {error}")))?
-        }
-        None => text.to_owned(),
-    };
-    serde_json::from_str(&text).map_err(|error| wrong(format!("not valid JSON: {error}")))
+    serde_json::from_str(&content(field, text)?)
+        .map_err(|error| Failure::Usage(format!("--{}: not valid JSON: {error}", field.flag)))
+}
+
+/// The text itself, or that of the file it names.
+fn content(field: &Field, text: &str) -> Result<String, Failure> {
+    let Some(file) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
+    let unreadable = |error| Failure::Usage(format!("--{}: cannot read {file}: {error}", field.flag));
+    fs::read_to_string(file).map_err(unreadable)
 }
 
 fn read_json(file: &str, surroundings: &mut Surroundings) -> Result<Value, Failure> {

@@ -33,9 +33,14 @@ pub enum Kind {
     Choice(Vec<String>),
     /// `KEY=VALUE`, repeatable.
     Pairs,
+    /// Certificates, which begin with hyphens and mostly stand in files.
+    Pem,
     /// Anything else, as JSON.
     Json,
 }
+
+/// What the document calls a text of certificates.
+const PEM_MEDIA: &str = "application/x-pem-file";
 
 /// One place of a request body.
 #[derive(Debug, Clone)]
@@ -346,6 +351,7 @@ fn plain_kind(schemas: Schemas<'_>, schema: &Value) -> Option<Kind> {
     }
     let bound = |name: &str| schema.get(name).and_then(Value::as_i64);
     match type_of(schema) {
+        "string" if schema["contentMediaType"] == PEM_MEDIA => Some(Kind::Pem),
         "string" => Some(Kind::Text(match schema.get("format").and_then(Value::as_str) {
             Some("date-time") => "TIME",
             Some("date") => "DATE",

@@ -163,8 +163,15 @@ fn with_kind(arg: Arg, kind: &Kind) -> Arg {
             .value_name("WORD")
             .value_parser(PossibleValuesParser::new(values.clone().into_iter().map(leaked))),
         Kind::Pairs => arg.value_name("KEY=VALUE").action(ArgAction::Append),
+        Kind::Pem => arg.value_name("PEM|@FILE").value_parser(pem).allow_hyphen_values(true),
         Kind::Json => arg.value_name("JSON|@FILE"),
     }
+}
+
+/// So that a flag whose value was forgotten does not take the next flag for it.
+fn pem(text: &str) -> Result<String, String> {
+    let well = text.starts_with('@') || text.trim_start().starts_with("-----BEGIN ");
+    if well { Ok(text.to_owned()) } else { Err("write @FILE, or the PEM itself".to_owned()) }
 }
 
 /// The tree lives as long as the process; so may its few words.

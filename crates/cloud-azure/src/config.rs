@@ -151,6 +151,7 @@ pub fn settings_schema() -> Value {
         "blob_endpoint_url": endpoint("Another endpoint of blob storage, with the account's name first in the path; \
             https only. Left out, the one that Azure names for each account."),
         "ca_certificate": { "type": "string",
+            "contentMediaType": "application/x-pem-file",
             "description": "PEM of an authority to trust besides the system's; only with other endpoints." },
     } })
 }

@@ -189,3 +189,22 @@ async fn an_id_cannot_become_another_path() {
     Machine::new(&server.url).run(&["providers", "show", "prv_../../members?x=1"]).await.expect(Exit::Ok);
     assert_eq!(server.seen()[0].target, "/api/cloud/providers/prv_..%2F..%2Fmembers%3Fx%3D1");
 }
+
+#[tokio::test]
+async fn a_certificate_comes_from_a_file_or_as_it_is() {
+    let pem = "-----BEGIN CERTIFICATE-----\nMIID\n-----END CERTIFICATE-----\n";
+    let common = ["providers", "add", "--kind", "aws", "--name", "p", "--credentials-type", "ambient"];
+    let server =
+        Server::new([Reply::json(&json!({"id": "prv_1"})), Reply::json(&json!({"id": "prv_1"}))]).await;
+    let mut machine = Machine::new(&server.url);
+    let file = format!("@{}", machine.file("authority.pem", pem));
+    for given in [file.as_str(), pem] {
+        machine.run(&[&common[..], &["--provider-ca-certificate", given]].concat()).await.expect(Exit::Ok);
+    }
+    assert!(server.seen().iter().all(|seen| seen.body["settings"]["ca_certificate"] == pem));
+    let refused =
+        machine.run(&[&common[..], &["--provider-ca-certificate", "--verify=false"]].concat()).await;
+    assert!(refused.expect(Exit::Usage).stderr.contains("@FILE"), "the next flag is no certificate");
+    let refused = machine.run(&[&common[..], &["--provider-ca-certificate", "@/nowhere.pem"]].concat()).await;
+    assert!(refused.expect(Exit::Usage).stderr.contains("cannot read /nowhere.pem"));
+}

@@ -9,6 +9,8 @@ mod commands;
 mod crash;
 mod demo;
 mod keys;
+mod lifecycle;
+mod person;
 mod process;
 mod secrets;
 mod simulate;
@@ -18,5 +20,4 @@ mod simulate;
 #[expect(dead_code, reason = "the application's own tests use the rest")]
 mod client;
 #[path = "../../../control/tests/it/support/moto.rs"]
-#[expect(dead_code, reason = "the application's own tests use the rest")]
 mod moto;

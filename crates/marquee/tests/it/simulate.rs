@@ -2,21 +2,29 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
 use serde_json::Value;
+use tempfile::TempDir;
+
+const CERTIFICATE: &str = "certificate.pem";
 
 /// A simulator on ports that the system chose.
-struct Simulator {
+pub struct Simulator {
     child: Child,
     control: String,
+    folder: TempDir,
 }
 
 impl Simulator {
-    fn start(arguments: &[&str]) -> Self {
+    pub fn start(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let mut child = marquee()
             .args(["simulate", "--port", "0"])
+            .arg("--certificate")
+            .arg(folder.path().join(CERTIFICATE))
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
@@ -26,7 +34,12 @@ impl Simulator {
             .map_while(Result::ok)
             .find_map(|line| line.trim().strip_prefix("control").map(|url| url.trim().to_owned()))
             .expect("it says where its control is");
-        Self { child, control }
+        Self { child, control, folder }
+    }
+
+    /// The file of the certificate that clients of Azure must trust.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.path().join(CERTIFICATE)
     }
 
     /// A command that speaks to it: whether it succeeded, what it said, what it complained of.
@@ -41,7 +54,8 @@ impl Simulator {
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    /// The answer of such a command.
+    pub fn json(&self, arguments: &[&str]) -> Value {
         let (ok, said, error) = self.ask(arguments);
         assert!(ok, "{arguments:?}: {error}");
         serde_json::from_str(&said).unwrap()
