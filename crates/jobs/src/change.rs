@@ -217,6 +217,9 @@ impl Step {
     /// Notes the failure and, if it may be tried again, when.
     fn wait_after(&mut self, error: &StepError, patience: Patience<'_>, now: DateTime<Utc>) -> Verdict {
         self.error = Some(error.to_json());
+        if let Some(kept) = &error.kept {
+            self.kept = Some(Arc::new(kept.clone()));
+        }
         if let Retry::Later(wait) = error.retry {
             // A look is no attempt.
             let starts =
@@ -224,9 +227,6 @@ impl Step {
             *starts = (*starts - 1).max(1);
             self.state = StepState::Pending;
             self.retry_at = Some(later(now, wait));
-            if let Some(kept) = &error.kept {
-                self.kept = Some(Arc::new(kept.clone()));
-            }
             return Verdict::Again;
         }
         self.failures += 1;

@@ -35,8 +35,7 @@ pub struct StepError {
     pub detail: String,
     /// Whether trying again can help.
     pub retry: Retry,
-    /// What the next attempt, or the undo, goes on with ([`crate::StepContext::kept`]); only where it waits
-    /// ([`Retry::Later`]). Never a secret.
+    /// What the next attempt, or the undo, goes on with ([`crate::StepContext::kept`]). Never a secret.
     pub kept: Option<Value>,
 }
 

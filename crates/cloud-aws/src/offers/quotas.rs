@@ -59,6 +59,12 @@ pub(crate) static ALL_DATABASES: Shape = Shape {
     token: Some((1, "Marker")),
 };
 
+/// The page of the console under which quotas are.
+fn console(region: &str) -> String {
+    let path = ["servicequotas", "home", "services"].join("/");
+    format!("https://{region}.console.aws.amazon.com/{path}")
+}
+
 /// The code of the quota that a family's vCPUs count against; none for one without.
 pub(super) fn quota_of(family: &str) -> Option<&'static str> {
     let group = GROUPS.iter().find(|(first, _)| family.starts_with(first));
@@ -109,9 +115,7 @@ impl Aws {
                     unit: unit.to_owned(),
                     limit,
                     used: None,
-                    request: format!(
-                        "https://{region}.console.aws.amazon.com/servicequotas/home/services/{service}/quotas/{code}"
-                    ),
+                    request: format!("{}/{service}/quotas/{code}", console(region)),
                 });
             }
             token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);

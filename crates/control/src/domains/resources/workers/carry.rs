@@ -34,6 +34,9 @@ struct Left {
     began_at: DateTime<Utc>,
     /// The wait that was over when it is taken up again.
     waited_ms: u64,
+    /// Whether the vendor said that it has no room for it: then nothing of it is to be waited for.
+    #[serde(default)]
+    refused: bool,
 }
 
 /// How a begun change ended.
@@ -47,6 +50,13 @@ enum Ended {
         said: String,
         thing: String,
     },
+}
+
+impl Left {
+    /// An attempt that has not begun.
+    fn of(after: usize, ctx: &StepContext) -> Self {
+        Self { after, back: false, ticket: None, began_at: ctx.clock.now(), waited_ms: 0, refused: false }
+    }
 }
 
 fn left(ctx: &StepContext) -> Result<Option<Left>, StepError> {
@@ -81,10 +91,9 @@ impl ChangeOperation {
             tx.commit().await?;
         }
         if after < step.fallbacks.len() {
-            self.try_next(ctx, connected, step, after).await
-        } else {
-            Err(error)
+            return self.try_next(ctx, connected, step, after).await;
         }
+        Err(error.keeping(written(&Left { refused: true, ..Left::of(after, ctx) })?))
     }
 
     /// Clears away what an attempt left behind, and has the next size tried.
@@ -104,8 +113,7 @@ impl ChangeOperation {
             self.carry_out(ctx, connected, &removal, (after, true)).await?;
         }
         let sizes = [after, after + 1].map(|after| step.attempted(after).unwrap_or("that size"));
-        let next =
-            Left { after: after + 1, back: false, ticket: None, began_at: ctx.clock.now(), waited_ms: 0 };
+        let next = Left::of(after + 1, ctx);
         let detail = format!("The cloud has none of {}: {} is tried next.", sizes[0], sizes[1]);
         Err(StepError::later(Duration::ZERO, detail).keeping(written(&next)?))
     }
@@ -126,7 +134,9 @@ impl ChangeOperation {
         // Counted over all attempts: a worker that dies takes the wait with it, and the next goes on with the rest of it.
         let waited = ctx.undo_began_at.map(|began| ctx.clock.now() - began);
         let waited = waited.and_then(|waited| waited.to_std().ok()).unwrap_or_default();
-        let until = tokio::time::Instant::now() + self.unseen.saturating_sub(waited);
+        let refused = left(ctx)?.is_some_and(|left| left.refused);
+        let unseen = if refused { Duration::ZERO } else { self.unseen };
+        let until = tokio::time::Instant::now() + unseen.saturating_sub(waited);
         let mut wait = LOOKS.0;
         loop {
             let found = match changes.made(&change, &token).await {
@@ -171,7 +181,7 @@ impl ChangeOperation {
             let ticket = changes.begin(change, &token).await.map_err(|error| step_error(&error))?;
             (ticket, ctx.clock.now(), 0)
         };
-        let left = Left { after, back, ticket: None, began_at, waited_ms };
+        let left = Left { back, began_at, waited_ms, ..Left::of(after, ctx) };
         match self.end_of(ctx, changes, change, ticket, left).await? {
             Ended::Done { native_id } => Ok(native_id),
             Ended::Failed(error) => Err(step_error(&error)),
@@ -233,6 +243,7 @@ impl ChangeOperation {
                 after: left.after,
                 back: left.back,
                 began_at: left.began_at,
+                refused: false,
             })?;
             let leaving = || StepError::later(wait, format!("The cloud is at it: {said}")).keeping(kept);
             self.nap(wait, leaving).await?;
