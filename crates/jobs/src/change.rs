@@ -221,10 +221,11 @@ impl Step {
             self.kept = Some(Arc::new(kept.clone()));
         }
         if let Retry::Later(wait) = error.retry {
-            // A look is no attempt.
+            // A look is no attempt; and whatever failed before it is over, however long it is waited for.
             let starts =
                 if self.state == StepState::Undoing { &mut self.undo_attempt } else { &mut self.attempt };
-            *starts = (*starts - 1).max(1);
+            *starts = (*starts - 1 - self.failures).max(1);
+            self.failures = 0;
             self.state = StepState::Pending;
             self.retry_at = Some(later(now, wait));
             return Verdict::Again;

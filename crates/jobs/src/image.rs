@@ -227,7 +227,8 @@ impl Image {
         } else {
             OperationState::PartiallySucceeded
         };
-        Next::Close(state, self.failed_steps())
+        // One that nobody approved has a reason, and no step that failed.
+        Next::Close(state, self.failed_steps().or_else(|| self.error.clone()))
     }
 
     fn failed_steps(&self) -> Option<Value> {

@@ -1,14 +1,24 @@
 //! Operations: how they end, what they show, and what can be asked of them meanwhile.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
 use marquee_jobs::{
-    CancelOutcome, NewOperation, PauseOutcome, Policy, Registry, Started, cancel_operation, pause_operation,
-    resume_operation, testing::workers,
+    ApprovalOutcome, Backoff, CancelOutcome, NewOperation, OperationKind, PauseOutcome, Policy, Registry,
+    Started, StepContext, StepDone, StepError, cancel_operation, pause_operation, propose_operation,
+    refuse_operation, resume_operation, testing::workers,
 };
 use marquee_types::{OperationId, OperationState};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Bed, Builder, building, someone, until};
+use crate::support::{Bed, Builder, building, quick, someone, until};
 
 const PARTIAL: Policy = Policy::Partial { parallel: 4 };
 
@@ -228,4 +238,54 @@ async fn a_person_can_pause_an_operation_and_cancel_it_while_it_is_paused() {
         PauseOutcome::Refused(OperationState::Cancelled)
     );
     assert!(builder.calls().is_empty());
+}
+
+#[tokio::test]
+async fn an_operation_that_is_not_approved_ends_with_the_reason() {
+    let bed = Bed::new().await;
+    for policy in [Policy::Unwind, PARTIAL] {
+        let builder = Builder::default();
+        let reason = json!({ "code": "rejected", "detail": "The band plays." });
+        let mut tx = bed.org();
+        let id = propose_operation(&mut tx, building(policy, &plain(&["a", "b"]))).await.unwrap().id();
+        assert_eq!(refuse_operation(&mut tx, id, reason.clone()).await.unwrap(), ApprovalOutcome::Accepted);
+        tx.commit().await.unwrap();
+        let done = bed.finish(builder.clone(), id).await;
+        assert_eq!((done.state, done.error), (OperationState::Cancelled, Some(reason)), "{policy:?}");
+        assert!(builder.calls().is_empty());
+    }
+}
+
+/// Waits for something, and every second look at it fails.
+#[derive(Clone, Default)]
+struct Looker(Arc<AtomicUsize>);
+
+#[async_trait]
+impl OperationKind for Looker {
+    fn kind(&self) -> &'static str {
+        "build"
+    }
+
+    async fn run_step(&self, _: &StepContext) -> Result<StepDone, StepError> {
+        match self.0.fetch_add(1, Ordering::SeqCst) {
+            20.. => Ok(StepDone::default()),
+            look if look % 2 == 0 => Err(StepError::transient("busy", "It is busy.")),
+            _ => Err(StepError::later(Duration::from_millis(1), "It waits.")),
+        }
+    }
+
+    fn backoff(&self, _: &str) -> Backoff {
+        quick()
+    }
+
+    fn attempts(&self, _: &str) -> u16 {
+        3
+    }
+}
+
+#[tokio::test]
+async fn failures_between_looks_that_succeeded_do_not_add_up() {
+    let bed = Bed::new().await;
+    let done = bed.run(Looker::default(), building(PARTIAL, &plain(&["a"]))).await;
+    assert_eq!(done.state, OperationState::Succeeded, "{:?}", done.error);
 }
