@@ -28,7 +28,7 @@ impl Said {
     /// What it answered, if it succeeded.
     #[track_caller]
     pub fn well(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}\n{}", self.stderr, self.stdout);
+        assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
         self
     }
 
