@@ -186,9 +186,8 @@ impl Performance<'_> {
         if !self.surroundings.terminal.stdin {
             if plan::is_grave(plan) {
                 self.surroundings.note(&plan::shown(plan));
-                return Err(Failure::Local(
-                    "nothing was changed: this cannot be undone, so say --yes".into(),
-                ));
+                let why = plan::gravity(plan);
+                return Err(Failure::Local(format!("nothing was changed: {why}, so say --yes")));
             }
             return Ok(());
         }

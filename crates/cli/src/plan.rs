@@ -14,6 +14,15 @@ pub fn shown(plan: &Value) -> String {
         let action = text(step, "action").replace('_', " ");
         // Writing to a String cannot fail.
         let _ = write!(out, "  {}. {action} “{}”", index + 1, text(step, "name"));
+        let size = text(step, "size");
+        if !size.is_empty() {
+            let _ = write!(out, " as {size}");
+        }
+        let others: Vec<_> =
+            step["fallbacks"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !others.is_empty() {
+            let _ = write!(out, ", or if there is none {}", others.join(", "));
+        }
         if let Some(disturbs) = disturbance(&text(step, "disturbs")) {
             let _ = write!(out, ": {disturbs}");
         }
@@ -25,12 +34,27 @@ pub fn shown(plan: &Value) -> String {
     if let (Some(worst), true) = (disturbance(&text(plan, "disturbs")), several(plan)) {
         let _ = writeln!(out, "In all: {worst}.");
     }
+    let (amount, currency) = (text(&plan["monthly"], "amount"), text(&plan["monthly"], "currency"));
+    if let Some(saved) = amount.strip_prefix('-') {
+        let _ = writeln!(out, "It saves {saved} {currency} a month, by the vendor's list.");
+    } else if !amount.is_empty() {
+        let _ = writeln!(out, "It adds {amount} {currency} a month, by the vendor's list.");
+    }
     clean(&out)
 }
 
 /// Whether a plan must not be carried out unless somebody has said so.
 pub fn is_grave(plan: &Value) -> bool {
     plan["can_be_undone"] == false || plan["disturbs"] == "data_loss"
+}
+
+/// What makes a plan grave, in a sentence that begins with what was not done for it.
+pub fn gravity(plan: &Value) -> &'static str {
+    match (plan["can_be_undone"] == false, plan["disturbs"] == "data_loss") {
+        (true, true) => "what it holds would be lost for good, and this cannot be undone",
+        (true, false) => "this cannot be undone",
+        (false, _) => "what it holds would be lost",
+    }
 }
 
 fn several(plan: &Value) -> bool {
@@ -62,6 +86,27 @@ mod tests {
         assert!(text.contains("1. terminate instance “web"), "{text}");
         assert!(text.ends_with("what it holds is lost; cannot be undone: it is gone\n"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn a_plan_says_sizes_and_costs() {
+        let step = json!({ "action": "create_instance", "name": "web", "disturbs": "none", "undo": { "possible": true },
+            "size": "m7g.large", "fallbacks": ["r7g.large", "m7g.xlarge"] });
+        let plan =
+            |amount: &str| json!({ "steps": [step], "monthly": { "amount": amount, "currency": "USD" } });
+        let text = shown(&plan("66.43"));
+        let wanted = "  1. create instance “web” as m7g.large, or if there is none r7g.large, m7g.xlarge\n\
+            It adds 66.43 USD a month, by the vendor's list.\n";
+        assert!(text.ends_with(wanted), "{text}");
+        assert!(shown(&plan("-66.43")).contains("It saves 66.43 USD a month"));
+    }
+
+    #[test]
+    fn why_a_plan_is_grave_is_what_it_is() {
+        let plan = |undone: bool, disturbs: &str| json!({ "can_be_undone": undone, "disturbs": disturbs });
+        assert!(gravity(&plan(true, "data_loss")).ends_with("would be lost"));
+        assert_eq!(gravity(&plan(false, "none")), "this cannot be undone");
+        assert!(gravity(&plan(false, "data_loss")).contains("for good"));
     }
 
     #[test]

@@ -31,7 +31,10 @@ pub fn write(
                 around(format, map, name, surroundings)?;
                 rows(format, items, chosen, usual, surroundings)?;
             }
-            None => one(format, value, chosen, surroundings)?,
+            None => match items_of(map) {
+                Some(items) => with_more(format, map, items, chosen, usual, surroundings)?,
+                None => one(format, value, chosen, surroundings)?,
+            },
         },
         (_, plain) => writeln!(surroundings.stdout, "{}", cell::exact(Some(plain)))?,
     }
@@ -57,6 +60,31 @@ fn only_list(map: &Map<String, Value>) -> Option<(&str, &Vec<Value>)> {
     let nested = map.values().filter(|value| value.is_object()).count();
     let listed = found.1.iter().all(Value::is_object) || found.0 == "items";
     (lists.next().is_none() && nested == 0 && listed).then_some(found)
+}
+
+/// The items of an answer that has other lists besides them.
+fn items_of(map: &Map<String, Value>) -> Option<&Vec<Value>> {
+    map.get("items")?.as_array().filter(|items| !map.contains_key("id") && items.iter().all(Value::is_object))
+}
+
+/// Items in their columns and, for people, the other lists below them.
+fn with_more(
+    format: Format,
+    map: &Map<String, Value>,
+    items: &[Value],
+    chosen: &[String],
+    usual: Vec<Column>,
+    surroundings: &mut Surroundings,
+) -> io::Result<()> {
+    rows(format, items, chosen, usual, surroundings)?;
+    let lists = map.iter().filter(|(name, _)| *name != "items");
+    let lists = lists.filter_map(|(name, value)| Some((name, value.as_array()?)));
+    for (name, list) in lists.filter(|_| format == Format::Table && chosen.is_empty()) {
+        let heading = surroundings.paint().dim(&list::heading(name).to_lowercase());
+        writeln!(surroundings.stdout, "\n{heading}")?;
+        rows(format, list, &[], Vec::new(), surroundings)?;
+    }
+    Ok(())
 }
 
 /// What stands around the list, on a line of its own for people.

@@ -105,6 +105,18 @@ async fn an_answer_that_is_a_small_list_is_a_table() {
 }
 
 #[tokio::test]
+async fn items_with_more_around_them_have_their_columns() {
+    let regions = json!({"items": [{"id": "eu-west-1", "name": "Ireland", "enabled": true, "unseen": 1}],
+        "asked": [{"at": "the vendor", "answered": 1}]});
+    let server = Server::new([Reply::json(&regions), Reply::json(&regions)]).await;
+    let mut machine = Machine::new(&server.url);
+    let table = machine.run(&["providers", "regions", "prv_1"]).await.expect(Exit::Ok).stdout;
+    insta::assert_snapshot!(table);
+    let csv = machine.run(&["providers", "regions", "prv_1", "-o", "csv"]).await.expect(Exit::Ok).stdout;
+    assert_eq!(csv.lines().count(), 2, "only the items: {csv}");
+}
+
+#[tokio::test]
 async fn colour_only_where_it_is_wanted() {
     let colourful = |url: &str| {
         let mut machine = Machine::with_terminal(url);
