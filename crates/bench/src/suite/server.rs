@@ -142,7 +142,7 @@ impl Owner {
         super::success(answer.status().as_u16(), answer.json().await?)
     }
 
-    /// Sends whatever method, with an idempotency key if it is a POST; the status and the answer, whatever they are.
+    /// Sends whatever method, with an idempotency key if it changes something; the status and the answer, whatever they are.
     pub async fn try_send(
         &self,
         method: &str,
@@ -151,10 +151,10 @@ impl Owner {
         key: Option<&str>,
     ) -> Result<(u16, Value)> {
         let method = reqwest::Method::from_bytes(method.as_bytes())?;
-        let posts = method == reqwest::Method::POST;
+        let changes = method != reqwest::Method::GET;
         let request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
         let request = if body.is_null() { request } else { request.json(body) };
-        let request = match key.filter(|_| posts) {
+        let request = match key.filter(|_| changes) {
             Some(key) => request.header("Idempotency-Key", key),
             None => request,
         };

@@ -165,3 +165,20 @@ async fn a_filter_that_cannot_be_is_refused() {
     let refused = ask("kind = network", u32::try_from(networks).unwrap()).await;
     refused.is_problem(422, "unsupported_action");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_tags_than_a_resource_has_are_refused() {
+    // They are written down once for each resource: a small request would become a large one.
+    let season = season(1).await;
+    let tags = |count: usize| (0..count).map(|n| (format!("key-{n}"), json!("x"))).collect();
+    for (tags, place) in [
+        (tags(51), "/tags"),
+        (serde_json::Map::from_iter([("k".repeat(513), json!("x"))]), "/tags"),
+        (serde_json::Map::from_iter([("venue".to_owned(), json!("x".repeat(257)))]), "/tags/venue"),
+    ] {
+        let body = json!({ "filter": OURS, "expect_count": 1, "tags": tags });
+        let refused = season.owner.post("/api/cloud/resources/bulk/tag", body).await;
+        refused.is_problem(422, "invalid");
+        assert_eq!(refused.pointers(), [place]);
+    }
+}

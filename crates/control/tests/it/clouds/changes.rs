@@ -512,3 +512,30 @@ async fn the_same_is_made_in_two_clouds_or_in_none() {
     refused.is_problem(422, "invalid");
     assert_eq!(refused.pointers(), ["/targets"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_is_named_twice_is_refused() {
+    let season = season(FaceName::Aws).await;
+    let place = json!({ "provider_id": season.provider, "region": "eu-west-1" });
+    let spec = json!({ "name": "twice", "size_gib": 10, "zone": "eu-west-1a" });
+    let body = json!({ "kind": "disk", "spec": spec, "targets": [place, place] });
+    let refused = season.owner.post("/api/cloud/resources", body).await;
+    refused.is_problem(422, "invalid");
+    assert_eq!(refused.pointers(), ["/targets/1"]);
+    assert_eq!(disks_named(&season, "twice").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_two_places_share_where_it_is_an_id_overwrites_nothing() {
+    let season = season(FaceName::Azure).await;
+    let known = season.owner.all("/api/cloud/resources?filter=kind%3Ddisk").await;
+    let (region, native_id) = (known[0]["region"].clone(), known[0]["native_id"].as_str().unwrap());
+    let group = native_id.split("/resourcegroups/").nth(1).unwrap().split('/').next().unwrap();
+    let place =
+        |gib: u32| json!({ "provider_id": season.provider, "region": region, "spec": { "size_gib": gib } });
+    let spec = json!({ "name": "shared", "zone": "1", "extensions": { "resource_group": group } });
+    let body = json!({ "kind": "disk", "spec": spec, "targets": [place(16), place(32)] });
+    let operation = season.done(season.owner.post("/api/cloud/resources", body).await).await;
+    assert_eq!(operation["state"], "undone", "{operation:#}");
+    assert_eq!(disks_named(&season, "shared").await, 0);
+}

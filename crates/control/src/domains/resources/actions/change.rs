@@ -17,8 +17,8 @@ use super::super::{
     },
     store::{claims, read},
     wire::{
-        ApprovalNeeded, ChangeStarted, CreateResource, Money, OperationRef, Plan, PlanStep, Protect,
-        Protection, Resource, SizeWish, Taking,
+        ApprovalNeeded, ChangeStarted, CreateResource, CreateTarget, Money, OperationRef, Plan, PlanStep,
+        Protect, Protection, Resource, SizeWish, Taking,
     },
     workers::ChangeInput,
 };
@@ -93,6 +93,9 @@ pub async fn create(call: &Call, wanted: CreateResource) -> Result<ChangeStarted
             wishes.push(new(call, at, kind, common, size.as_ref()).await?);
         }
         (None, None, [_, ..]) if wanted.targets.len() <= MOST_TARGETS => {
+            if let Some(again) = named_again(&wanted.targets) {
+                return Err(Fault::invalid(format!("/targets/{again}"), "is named twice"));
+            }
             for (index, target) in wanted.targets.into_iter().enumerate() {
                 let mut spec = common.clone();
                 merge(&mut spec, Value::Object(target.spec));
@@ -113,6 +116,15 @@ pub async fn create(call: &Call, wanted: CreateResource) -> Result<ChangeStarted
         _ => None,
     };
     ask(call, wishes, target).await
+}
+
+/// The first target that says the same as one before it.
+fn named_again(targets: &[CreateTarget]) -> Option<usize> {
+    let same = |one: &CreateTarget, other: &CreateTarget| {
+        (one.provider_id, &one.region, &one.spec) == (other.provider_id, &other.region, &other.spec)
+    };
+    let again = |at: &usize| targets[..*at].iter().any(|before| same(before, &targets[*at]));
+    (1..targets.len()).find(again)
 }
 
 /// Where something is to be made; `place` is where the request says so.

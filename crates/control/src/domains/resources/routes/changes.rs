@@ -192,13 +192,27 @@ async fn update(call: Call, body: UpdateResource) -> Started {
     all_on(call, |resource| Ok(tags.into_iter().chain([resizing(resource, size)?]).collect())).await
 }
 
+/// The most tags that a request sets or removes: what AWS and Azure let a resource have.
+const MOST_TAGS: usize = 50;
+/// The longest key and value, in bytes: those of Azure, which has the longest.
+const LONGEST_TAG: (usize, usize) = (512, 256);
+
 /// Tags to be set, and those without a value to be removed.
 pub(super) fn tags(wanted: BTreeMap<String, Option<String>>) -> Result<Tags, Fault> {
     if wanted.is_empty() {
         return Err(Fault::invalid("/tags", "nothing is to be changed"));
     }
+    // No vendor has more, or longer ones; and in bulk they are written down once for each resource.
+    if wanted.len() > MOST_TAGS || wanted.keys().any(|key| key.is_empty() || key.len() > LONGEST_TAG.0) {
+        let detail = format!("must be at most {MOST_TAGS}, with keys of 1 to {} bytes", LONGEST_TAG.0);
+        return Err(Fault::invalid("/tags", detail));
+    }
     let mut tags = Tags::default();
     for (key, value) in wanted {
+        if value.as_ref().is_some_and(|value| value.len() > LONGEST_TAG.1) {
+            let pointer = format!("/tags/{}", key.replace('~', "~0").replace('/', "~1"));
+            return Err(Fault::invalid(pointer, format!("must have at most {} bytes", LONGEST_TAG.1)));
+        }
         match value {
             Some(value) => drop(tags.set.insert(key, value)),
             None => tags.remove.push(key),

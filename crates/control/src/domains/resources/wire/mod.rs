@@ -19,8 +19,8 @@ pub use approvals::{
     RejectOperation,
 };
 pub use changes::{
-    AttachDisk, ChangeMany, ChangeStarted, CreateResource, DetachDisk, GrowDisk, NameCopy, Plan, PlanStep,
-    Protect, Protection, RestoreResource, ScaleGroup, TagMany, Taking, UpdateResource,
+    AttachDisk, ChangeMany, ChangeStarted, CreateResource, CreateTarget, DetachDisk, GrowDisk, NameCopy,
+    Plan, PlanStep, Protect, Protection, RestoreResource, ScaleGroup, TagMany, Taking, UpdateResource,
 };
 pub use offers::{
     ListOffers, ListQuotas, Money, Offer, OfferList, OfferPlace, Quota, QuotaList, RefusedOffers,
