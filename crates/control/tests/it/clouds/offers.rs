@@ -213,6 +213,23 @@ async fn a_quota_that_is_short_is_told_before_anything_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_size_that_takes_two_takes_two_also_as_the_next_one() {
+    let season = season().await;
+    let found = season.offers("vcpus=2&memory_gib=8&architectures=arm64").await.expect(200);
+    let second = found["items"][1]["size"].as_str().unwrap();
+    let policy = json!({ "name": "large ones", "actions": ["create_instance"], "filter": format!("size = {second:?}"),
+        "approver_role": "manager" });
+    season.owner.post("/api/approval-policies", policy).await.is(201);
+    let asked =
+        season.owner.post("/api/cloud/resources", season.wished("slipped", arm(2)).await).await.expect(202);
+    assert_eq!(asked["operation"]["state"], "awaiting_approval", "{asked:#}");
+    let mut alone = season.wished("alone", arm(2)).await;
+    alone["size"]["fallbacks"] = json!(0);
+    let asked = season.owner.post("/api/cloud/resources", alone).await.expect(202);
+    assert_eq!(asked["operation"]["state"], "pending", "{asked:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_size_up_is_the_next_of_the_family() {
     let season = season().await;
     let found =

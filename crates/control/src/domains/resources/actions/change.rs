@@ -226,8 +226,11 @@ async fn ask(call: &Call, wished: Vec<Wished>, target: Option<String>) -> Result
     for one in &wished {
         let (planned, costs) = plan_one(call, &mut tx, one).await?;
         all_costs.extend(costs);
-        let needed = approvals::needed(&mut tx, &one.wish, one.before.as_ref(), &planned).await?;
-        approval = approvals::joined(approval, needed);
+        // Whatever size it may come to be has to be approved, not only the one that is tried first.
+        for wish in one.wish.attempts() {
+            let needed = approvals::needed(&mut tx, &wish, one.before.as_ref(), &planned).await?;
+            approval = approvals::joined(approval, needed);
+        }
         steps.extend(planned);
     }
     for one in &wished {

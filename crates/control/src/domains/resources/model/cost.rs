@@ -35,7 +35,12 @@ impl Stand {
     fn of(before: Option<&Observed>) -> Self {
         let runs =
             |before: &Observed| matches!(before.state, ResourceState::Running | ResourceState::Available);
-        before.map_or_else(Self::default, |before| Self { size: before.size.clone(), runs: runs(before) })
+        let one_zone =
+            |before: &Observed| before.attributes.get("multi_zone") != Some(&serde_json::Value::Bool(true));
+        before.map_or_else(Self::default, |before| Self {
+            size: before.size.clone().filter(|_| one_zone(before)),
+            runs: runs(before),
+        })
     }
 
     /// As it stands after an action; none if the action has no part in what a size costs.
@@ -43,6 +48,8 @@ impl Stand {
         let made = |size: &str| Self { size: Some(size.to_owned()), runs: true };
         Some(match action {
             Action::CreateInstance(spec) => made(&spec.size),
+            // The list's price is for one zone, and with a standby it is another that is not known.
+            Action::CreateDatabase(spec) if spec.multi_zone => Self { size: None, runs: true },
             Action::CreateDatabase(spec) => made(&spec.size),
             Action::StartInstance | Action::StartDatabase => Self { runs: true, ..self.clone() },
             Action::StopInstance | Action::StopDatabase => Self { runs: false, ..self.clone() },
@@ -173,7 +180,7 @@ pub fn sized(action: &Action, before: Option<&Observed>) -> Option<(ResourceKind
 mod tests {
     use marquee_clouds::{
         Change, Disturbance, RawJson, Undo,
-        changes::spec::{InstanceSpec, Size, Tags},
+        changes::spec::{DatabaseSpec, InstanceSpec, Size, Tags},
         offers::{Counts, Price},
     };
     use marquee_types::ProviderId;
@@ -261,6 +268,8 @@ mod tests {
             |action, before: Option<Observed>| costs(&[step(action)], before.as_ref(), &offers()).remove(0);
         assert_eq!(costs_of(made("large"), None), monthly(292_000_000));
         assert_eq!(costs_of(made("odd"), None), Cost::Unknown);
+        let standby = DatabaseSpec { size: "small".to_owned(), multi_zone: true, ..DatabaseSpec::default() };
+        assert_eq!(costs_of(Action::CreateDatabase(standby), None), Cost::Unknown);
         assert_eq!(costs_of(made("unheard of"), None), Cost::Unknown);
         let running = Some(instance("small", ResourceState::Running));
         assert_eq!(costs_of(Action::TerminateInstance, running.clone()), monthly(-73_000_000));

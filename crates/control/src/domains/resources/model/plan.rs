@@ -25,6 +25,29 @@ pub struct Wish {
     pub fallbacks: Vec<String>,
 }
 
+impl Wish {
+    /// The wish with each size that may be tried, the first one first.
+    pub fn attempts(&self) -> impl Iterator<Item = Self> {
+        (0..=self.fallbacks.len()).map(|after| {
+            let size = after.checked_sub(1).and_then(|index| self.fallbacks.get(index));
+            let mut wish = self.clone();
+            if let Some(size) = size {
+                give_size(&mut wish.change, size);
+            }
+            wish
+        })
+    }
+}
+
+/// Gives what a change makes another size.
+fn give_size(change: &mut Change, size: &str) {
+    match &mut change.action {
+        Action::CreateInstance(spec) => size.clone_into(&mut spec.size),
+        Action::CreateDatabase(spec) => size.clone_into(&mut spec.size),
+        _ => {}
+    }
+}
+
 /// One step of a plan; also the input of the operation's step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedStep {
@@ -89,11 +112,8 @@ impl PlannedStep {
     /// The change with the size that is tried after so many others.
     pub fn attempt(&self, after: usize) -> Change {
         let mut change = self.change.clone();
-        let size = after.checked_sub(1).and_then(|index| self.fallbacks.get(index)).cloned();
-        match (&mut change.action, size) {
-            (Action::CreateInstance(spec), Some(size)) => spec.size = size,
-            (Action::CreateDatabase(spec), Some(size)) => spec.size = size,
-            _ => {}
+        if let Some(size) = self.attempted(after).filter(|_| after > 0) {
+            give_size(&mut change, size);
         }
         change
     }
