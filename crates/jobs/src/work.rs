@@ -91,6 +91,11 @@ async fn fail(
     kind: &'static str,
     backoff: Backoff,
 ) -> &'static str {
+    if let Retry::Later(wait) = error.retry {
+        // It has not failed: a look is no attempt.
+        let how = PutOff::Until(later(inner.clock.now(), wait));
+        return settle(inner, "waiting", || queue::put_off(&inner.db, &job.lease, &how)).await;
+    }
     let final_failure = matches!(error.retry, Retry::Never | Retry::Pause) || job.attempt >= job.max_attempts;
     let code = error.code.as_ref();
     if final_failure {
@@ -98,7 +103,7 @@ async fn fail(
         return settle(inner, "dead", || queue::bury(&inner.db, &job.lease, &inner.clock, error)).await;
     }
     let wait = match error.retry {
-        Retry::After(wait) | Retry::Later(wait) => wait,
+        Retry::After(wait) => wait,
         _ => backoff.delay(job.attempt.unsigned_abs(), &inner.jitter),
     };
     tracing::info!(job = %job.lease.job, kind, code, detail = %error.detail, ?wait, "a job failed and is tried again");

@@ -1,6 +1,9 @@
 //! Jobs: they exist if their transaction committed, run once, wait, fail, die and are tried again.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use marquee_jobs::{
@@ -10,8 +13,9 @@ use marquee_jobs::{
 };
 use marquee_types::Clock;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use crate::support::{Bed, Notebook, enqueue_for, someone};
+use crate::support::{Bed, Notebook, enqueue_for, someone, until};
 
 fn job(payload: &str) -> NewJob {
     NewJob::new("note", json!(payload))
@@ -118,6 +122,29 @@ async fn a_failing_job_is_tried_again_until_it_is_a_dead_letter_that_can_be_retr
     assert_eq!(retry_dead_letter(&mut tx, dead).await.unwrap(), Revived::NotFound);
     tx.commit().await.unwrap();
     bed.nothing_left().await;
+}
+
+/// It looks as often as it has to, though it may be tried twice only.
+#[tokio::test]
+async fn a_job_that_waits_uses_up_no_attempt() {
+    let bed = Bed::new().await;
+    let looks = AtomicUsize::new(0);
+    let notes = Notebook::answering("note", move |run| {
+        assert_eq!(run.attempt, 1, "a look was counted");
+        match looks.fetch_add(1, Ordering::SeqCst) {
+            0..6 => Err(StepError::later(Duration::from_millis(1), "It is not there yet.")),
+            _ => Ok(()),
+        }
+    });
+    bed.enqueue(NewJob { max_attempts: 2, ..job("wait") }).await;
+    let workers = workers(&bed.db, &bed.clock, Registry::new().job(notes.clone()));
+    let stop = CancellationToken::new();
+    let watching = async {
+        until("it is done", || async { leftover_jobs(&bed.db).await.unwrap().is_empty() }).await;
+        stop.cancel();
+    };
+    tokio::join!(workers.run(stop.clone()), watching);
+    assert_eq!(notes.ran().len(), 7);
 }
 
 #[tokio::test]

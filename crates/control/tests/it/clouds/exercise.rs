@@ -166,11 +166,11 @@ async fn a_resize_survives(with: impl FnOnce(ChangeOperation) -> ChangeOperation
     let found = season.owner.all(path).await;
     let architecture = |found: &Value| found["attributes"]["architecture"].clone();
     let text = |found: &Value, name: &str| found[name].as_str().unwrap().to_owned();
-    let instance = &found[0];
-    let other = found
-        .iter()
-        .find(|other| other["size"] != instance["size"] && architecture(other) == architecture(instance))
-        .unwrap();
+    let alike = |one: &Value, other: &&Value| {
+        other["size"] != one["size"] && architecture(other) == architecture(one)
+    };
+    let pair = |one| Some((one, found.iter().find(|other| alike(one, other))?));
+    let (instance, other) = found.iter().find_map(pair).expect("two sizes of one architecture");
     let region = text(instance, "region");
     let wish = json!({
         "provider_id": season.provider, "resource_id": id(instance), "name": instance["name"],
