@@ -213,6 +213,14 @@ def test_storage_grows_again_after_six_hours_only(rds, create, control):
     rds.modify_db_instance(DBInstanceIdentifier=later, AllocatedStorage=80)
     control.advance(7 * 86400 + 60)
     assert shown(rds, later)["AllocatedStorage"] == 80
+    # The six hours begin with the maintenance window, on Sunday at five, and not when somebody looks.
+    now = datetime.fromisoformat(control.now())
+    opened = now.replace(hour=5, minute=0, second=0, microsecond=0) - timedelta(days=(now.weekday() + 1) % 7)
+    opened -= timedelta(days=7) if opened > now else timedelta()
+    left = 6 * 3600 - (now - opened).total_seconds()
+    if left > 0:
+        assert refused(rds.modify_db_instance, **{**grow, "DBInstanceIdentifier": later}, AllocatedStorage=100) == "InvalidParameterCombination"
+        control.advance(left + 60)
     rds.modify_db_instance(DBInstanceIdentifier=later, AllocatedStorage=100, ApplyImmediately=True)
 
 
